@@ -1,0 +1,153 @@
+"""The command line: ``python -m kdcore list`` and ``python -m kdcore run NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import math
+import platform
+import sys
+from dataclasses import asdict, fields
+from typing import Any, NoReturn
+
+import torch
+
+from kdcore.distillation import LearningCurve
+from kdcore.experiments import EXPERIMENTS, Experiment, Result
+from kdcore.monitor import Monitor
+from kdcore.settings import PARAMETERS
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+class ProgressLine(Monitor):
+    """Shows progress on standard error, in one line that rewrites itself on a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def report(self, stage: str, fraction: float, curve: LearningCurve) -> None:
+        text = f"{stage}: {10 * math.floor(10 * fraction):3d} %"
+        if text != self._shown:
+            end = "\r" if sys.stderr.isatty() else "\n"
+            print(text, end=end, file=sys.stderr, flush=True)
+            self._shown = text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "list":
+        print(_listing())
+        return 0
+    if options.name not in EXPERIMENTS:
+        parser.error(f"no experiment {options.name!r}; there are: {', '.join(EXPERIMENTS)}")
+    experiment = EXPERIMENTS[options.name]
+    # Threads that wait for each other at barriers cost more than they give on few cores.
+    torch.set_num_threads(1)
+    try:
+        settings = experiment.settings_from_text(_settings_texts(options, experiment))
+        result = experiment.run(settings, ProgressLine())
+    except ValueError as refusal:
+        parser.error(str(refusal))
+    if options.json:
+        print(json.dumps(_finite(result.as_json()), ensure_ascii=False, allow_nan=False))
+    elif options.csv:
+        print(as_csv(result), end="")
+    else:
+        print(_table(result))
+    return 0
+
+
+def as_csv(result: Result) -> str:
+    """Return the table as CSV; each line carries settings, seeds and versions with it."""
+    settings = {
+        f"setting_{name}": PARAMETERS[name].format(value)
+        for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
+    }
+    versions = {"torch": torch.__version__, "python": platform.python_version()}
+    rows = [
+        _finite(row) | {"experiment": result.experiment} | settings | versions
+        for row in result.rows
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(prog="python -m kdcore", description="Run an experiment.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run")
+    commands.add_parser("list", help="list the experiments with their settings")
+    run = commands.add_parser("run", help="run one experiment")
+    run.add_argument("name", metavar="NAME")
+    run.add_argument("--set", metavar="key=value", action="extend", nargs="+", default=[])
+    run.add_argument("--seeds", metavar="N", help="how many seeds")
+    output = run.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON object")
+    output.add_argument("--csv", action="store_true", help="print the table as CSV")
+    return parser
+
+
+def _settings_texts(options: argparse.Namespace, experiment: Experiment) -> dict[str, str]:
+    texts = {}
+    for assignment in options.set:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes key=value, not {assignment!r}")
+        texts[key.strip()] = value.strip()
+    if options.seeds is not None:
+        texts["seeds"] = options.seeds
+    return texts
+
+
+def _listing() -> str:
+    lines = []
+    for experiment in EXPERIMENTS.values():
+        lines.append(f"{experiment.name}: {experiment.question}")
+        default = experiment.settings()
+        for field in fields(default):  # type: ignore[arg-type]
+            parameter = PARAMETERS[field.name]
+            value = parameter.format(getattr(default, field.name))
+            lines.append(f"    {field.name}={value}    {parameter.help} ({parameter.accepts})")
+    return "\n".join(lines)
+
+
+def _table(result: Result) -> str:
+    cells = [list(result.rows[0])] + [[_cell(v) for v in row.values()] for row in result.rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+    settings = ", ".join(
+        f"{name}={PARAMETERS[name].format(value)}"
+        for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
+    )
+    return "\n".join([f"{result.experiment}: {settings}", *lines, f"{result.seconds:.1f} s"])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _finite(data: Any) -> Any:
+    """Return data with ``None`` for what JSON has no number for."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The handwritten digits, their fixed split, and the few labels that a student sees."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kdcore.randomness import generator
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+#: Images of each class in the training pool: 10 classes × 90 = 900 images, the rest is for testing.
+TRAINING_IMAGES_PER_CLASS = 90
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Inputs ``[N, D]`` (float32, 0 to 1) with their labels ``[N]`` (int64)."""
+
+    inputs: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A training pool and a held-out test set that nothing is ever trained or tuned on."""
+
+    name: str
+    classes: int
+    training: LabelledImages
+    test: LabelledImages
+
+
+@lru_cache(maxsize=1)
+def digits() -> Dataset:
+    """Return the UCI handwritten digits: 900 training images, 897 test images, 64 pixels.
+
+    The split is fixed and class-balanced in the training pool.
+
+    Notes
+    -----
+    E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, CC BY 4.0.
+    Pixels are 0 to 16 in the file and are divided by 16 here.
+    """
+    with gzip.open(ASSETS / "digits" / "digits.csv.gz", "rt", newline="") as file:
+        table = torch.tensor([[float(cell) for cell in row] for row in csv.reader(file)])
+    inputs, labels = table[:, :64] / 16, table[:, 64].long()
+    training_rows = _rows_per_class(labels, TRAINING_IMAGES_PER_CLASS, generator(0, "split"))
+    is_training = torch.zeros(len(labels), dtype=torch.bool)
+    is_training[training_rows] = True
+    return Dataset(
+        name="digits",
+        classes=10,
+        training=LabelledImages(inputs[is_training], labels[is_training]),
+        test=LabelledImages(inputs[~is_training], labels[~is_training]),
+    )
+
+
+def few_labels(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Return the rows of a random subset: the labelled images that a student sees.
+
+    The draw is plain, not class-balanced: with few labels some classes come up short, as they do
+    where labels are scarce. The same seed gives the same subset, whatever the condition.
+
+    Parameters
+    ----------
+    labels
+        Labels ``[N]`` of the training pool.
+    count
+        How many to draw, from 1 to N.
+    seed
+        Whose draw it is.
+
+    Returns
+    -------
+    Tensor
+        Sorted row numbers ``[count]``.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` is not from 1 to N.
+    """
+    if not 1 <= count <= len(labels):
+        raise ValueError(f"labels must be from 1 to {len(labels)}, not {count}")
+    order = torch.randperm(len(labels), generator=generator(seed, "labels"))
+    return order[:count].sort().values
+
+
+def _rows_per_class(labels: Tensor, each: int, draw: torch.Generator) -> Tensor:
+    """Draw ``each`` rows of every class."""
+    chosen = []
+    for label in labels.unique().tolist():
+        rows = torch.nonzero(labels == label).flatten()
+        chosen.append(rows[torch.randperm(len(rows), generator=draw)[:each]])
+    return torch.cat(chosen)

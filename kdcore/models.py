@@ -1,0 +1,102 @@
+"""A stack of networks: R independent MLPs of one shape, held in one set of tensors.
+
+An experiment compares C conditions over S seeds. Its R = S · C networks have the same shape, so
+they are one model with a leading axis, and all are trained by the same few large operations.
+
+Inside, activations are *feature-major*, ``[R, features, examples]``. Two things follow. Weights
+have PyTorch's own shape, ``[R, out, in]``. And since the conditions of one seed see the same
+batch, their first layers are one tall matrix, ``[S, C·out, in]``, without copying anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from kdcore.randomness import generator
+
+#: Numbers in the widest activation when a stack is evaluated: larger ones leave the cache, and
+#: memory that is new for every chunk costs more than the products do.
+_EVALUATION_SIZE = 2**18
+
+
+@dataclass(eq=False)
+class MLPStack:
+    """``len(seeds) * conditions`` MLPs with ReLU between layers; model ``s * conditions + c``.
+
+    The models of one seed stand next to each other.
+    """
+
+    #: Sizes of input, hidden layers and output, such as ``(64, 32, 10)``.
+    layer_sizes: tuple[int, ...]
+    seeds: tuple[int, ...]
+    conditions: int
+    #: One ``[R, out, in]`` tensor a layer.
+    weights: list[Tensor]
+    #: One ``[R, out, 1]`` tensor a layer.
+    biases: list[Tensor]
+
+    @classmethod
+    def initialise(
+        cls, layer_sizes: Sequence[int], seeds: Sequence[int], conditions: int = 1
+    ) -> MLPStack:
+        """Draw initial weights: the same seed gives the same network in every condition.
+
+        Weights and biases are uniform from −1/√inputs to 1/√inputs, what ``torch.nn.Linear`` does.
+        """
+        sizes = tuple(layer_sizes)
+        weights, biases = [], []
+        draws = [generator(seed, "weights") for seed in seeds]
+        for inputs, outputs in pairwise(sizes):
+            layers = torch.stack([torch.rand(outputs, inputs + 1, generator=g) for g in draws])
+            layers = (2 * layers - 1) / math.sqrt(inputs)
+            layers = layers.repeat_interleave(conditions, dim=0)
+            weights.append(layers[..., :-1].contiguous())
+            biases.append(layers[..., -1:].contiguous())
+        return cls(sizes, tuple(seeds), conditions, weights, biases)
+
+    def __len__(self) -> int:
+        return len(self.seeds) * self.conditions
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All weights and biases of the stack, layer by layer."""
+        return [tensor for layer in zip(self.weights, self.biases, strict=True) for tensor in layer]
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
+        """Return the activations of every layer, the logits last: ``[R, features, N]`` each.
+
+        Parameters
+        ----------
+        inputs
+            ``[S, N, D]``: the models of a seed share its examples.
+        """
+        S, N, D = inputs.shape
+        # All conditions of a seed at once: [S, C·out, D] @ [S, D, N].
+        first = torch.bmm(self.weights[0].view(S, -1, D), inputs.transpose(1, 2))
+        activations = [first.view(len(self), -1, N) + self.biases[0]]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            activations[-1] = torch.relu(activations[-1])
+            activations.append(torch.baddbmm(bias, weight, activations[-1]))
+        return activations
+
+    @torch.no_grad()
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Return logits ``[S, C, N, classes]`` for examples ``[N, D]`` that all models share."""
+        shape = (len(self.seeds), self.conditions, self.layer_sizes[-1], -1)
+        examples = max(16, _EVALUATION_SIZE // (len(self) * max(self.layer_sizes[1:])))
+        chunks = [
+            self.forward(chunk.expand(len(self.seeds), *chunk.shape))[-1].view(shape)
+            for chunk in inputs.split(examples)
+        ]
+        return torch.cat(chunks, dim=-1).transpose(-1, -2)
+
+
+def parameter_count(layer_sizes: Sequence[int]) -> int:
+    """Return the number of weights and biases of one network of this shape."""
+    return sum(a * b + b for a, b in pairwise(layer_sizes))

@@ -1,0 +1,217 @@
+"""What can be set in a run: names, ranges, help texts and how they are written.
+
+The engine, the command line, the address bar and the sliders of every page all take a
+parameter's range and wording from here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+#: Multiply-adds that one run may take, about two minutes on one core.
+WORK_LIMIT = 1e13
+
+
+class Parameter(Protocol):
+    """One thing that can be set: how it is read from text, written, and checked."""
+
+    @property
+    def name(self) -> str:
+        """Key of ``--set`` and of the address bar."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """One sentence for a learner."""
+        ...
+
+    @property
+    def accepts(self) -> str:
+        """Say in a few words what values are accepted."""
+        ...
+
+    def parse(self, text: str) -> Any:
+        """Read a value from text; ``ValueError`` says what is accepted."""
+        ...
+
+    def format(self, value: Any) -> str:
+        """Write a value as :meth:`parse` reads it."""
+        ...
+
+    def check(self, value: Any) -> Any:
+        """Return the value in its own type; ``ValueError`` says what is accepted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from ``minimum`` to ``maximum``."""
+
+    name: str
+    label: str
+    help: str
+    minimum: float
+    maximum: float
+    whole: bool = False
+
+    @property
+    def accepts(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+
+    def parse(self, text: str) -> float:
+        try:
+            return self.check(float(text))
+        except ValueError:
+            raise self._refusal(text) from None
+
+    def format(self, value: float) -> str:
+        return f"{value:g}"
+
+    def check(self, value: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._refusal(value)
+        if not math.isfinite(value) or not self.minimum <= value <= self.maximum:
+            raise self._refusal(value)
+        if not self.whole:
+            return float(value)
+        if value != int(value):
+            raise self._refusal(value)
+        return int(value)
+
+    def clamp(self, value: float) -> float:
+        """Return the nearest accepted value of a finite number."""
+        nearest = min(max(value, self.minimum), self.maximum)
+        return self.check(round(nearest) if self.whole else nearest)
+
+    def _refusal(self, value: object) -> ValueError:
+        return ValueError(f"{self.name} must be {self.accepts}, not {str(value)[:40]!r}")
+
+
+@dataclass(frozen=True)
+class List:
+    """A comma-separated list of different values of one kind, such as ``1,4,8``."""
+
+    name: str
+    help: str
+    of: Number | Shape
+    separator: str = ","
+    longest: int = 50
+
+    @property
+    def accepts(self) -> str:
+        parts = "commas" if self.separator == "," else "semicolons"
+        return f"1 to {self.longest} different values separated by {parts}, each {self.of.accepts}"
+
+    def parse(self, text: str) -> tuple[Any, ...]:
+        return self.check(tuple(self.of.parse(part) for part in text.split(self.separator)))
+
+    def format(self, value: tuple[Any, ...]) -> str:
+        return self.separator.join(self.of.format(item) for item in value)
+
+    def check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = tuple(self.of.check(item) for item in value)
+        if not 1 <= len(values) <= self.longest or len(set(values)) < len(values):
+            raise ValueError(f"{self.name} must be {self.accepts}")
+        return values
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The widths of a network's hidden layers, such as ``256,128``."""
+
+    name: str
+    help: str
+    widest: int = 1024
+    deepest: int = 4
+
+    @property
+    def accepts(self) -> str:
+        return f"1 to {self.deepest} layer widths from 1 to {self.widest} separated by commas"
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        try:
+            return self.check(tuple(int(part) for part in text.split(",")))
+        except ValueError:
+            raise ValueError(f"{self.name} must be {self.accepts}, not {text[:40]!r}") from None
+
+    def format(self, value: tuple[int, ...]) -> str:
+        return ",".join(str(width) for width in value)
+
+    def check(self, value: tuple[int, ...]) -> tuple[int, ...]:
+        widths = tuple(value)
+        whole = all(isinstance(width, int) and 1 <= width <= self.widest for width in widths)
+        if not whole or not 1 <= len(widths) <= self.deepest:
+            raise ValueError(f"{self.name} must be {self.accepts}, not {value!r}")
+        return widths
+
+
+TEMPERATURE = Number(
+    "temperature",
+    "Temperature T",
+    "Divides the logits before the softmax. Higher T, softer labels.",
+    0.1,
+    100,
+)
+ALPHA = Number(
+    "alpha",
+    "Balance α",
+    "Weight of the hard labels in the loss; the teacher's soft labels get 1 − α.",
+    0,
+    1,
+)
+LABELS = Number(
+    "labels",
+    "Labelled images",
+    "How many labelled images each student sees. The teacher has seen 900.",
+    10,
+    900,
+    whole=True,
+)
+SEEDS = Number(
+    "seeds",
+    "Seeds",
+    "How many times everything is repeated: other labelled images, weights and batch order.",
+    2,
+    1000,
+    whole=True,
+)
+
+#: Every parameter of every experiment, by name.
+PARAMETERS: Mapping[str, Parameter] = {
+    parameter.name: parameter
+    for parameter in (
+        TEMPERATURE,
+        ALPHA,
+        LABELS,
+        SEEDS,
+        List("temperatures", "Temperatures to compare.", TEMPERATURE),
+        Shape("student_hidden", "Hidden layers of the student."),
+        Shape("teacher_hidden", "Hidden layers of the teacher."),
+    )
+}
+
+
+class CheckedSettings:
+    """Base of the frozen settings of an experiment: each field is checked by its parameter."""
+
+    def __post_init__(self) -> None:
+        for name in type(self).__dataclass_fields__:  # type: ignore[attr-defined]
+            checked = PARAMETERS[name].check(getattr(self, name))
+            object.__setattr__(self, name, checked)
+        self.check_together()
+        if self.work() > WORK_LIMIT:
+            raise ValueError(
+                f"This run needs {self.work() / WORK_LIMIT:.1f} times the work that is allowed "
+                "in one run: take fewer seeds, fewer conditions or narrower networks"
+            )
+
+    def check_together(self) -> None:
+        """Check what no parameter can check alone."""
+
+    def work(self) -> float:
+        """Return the multiply-adds of the whole run."""
+        raise NotImplementedError

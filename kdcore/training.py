@@ -1,0 +1,185 @@
+"""The one training loop. Teachers, students and whatever comes later all go through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from kdcore.models import MLPStack
+from kdcore.randomness import generator
+
+
+class Cancelled(Exception):
+    """Training was stopped on request, between two batches."""
+
+
+class Diverged(ValueError):
+    """Training left the finite numbers; the message says what to change."""
+
+
+class Objective(Protocol):
+    """What a stack is trained towards."""
+
+    def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return the tensors that the loss touches, each with the loss's gradient by it.
+
+        Parameters
+        ----------
+        activations
+            The stack's layers for one batch, ``[R, features, B]`` each, the logits last.
+        rows
+            Rows of the training pool that make up each seed's batch, ``[S, B]``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and how fast to train. Work is counted in samples seen, whatever the subset."""
+
+    samples_seen: int = 12_000
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps: batches needed to see that many samples."""
+        return -(-self.samples_seen // self.batch_size)
+
+
+class Progress(NamedTuple):
+    """Where training stands at the end of an epoch (one pass through the seed's examples)."""
+
+    samples_seen: int
+    fraction: float
+
+
+def train(
+    stack: MLPStack,
+    inputs: Tensor,
+    rows: Tensor,
+    objective: Objective,
+    settings: TrainingSettings,
+    on_epoch: Callable[[Progress], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> None:
+    """Train all models of a stack in place, with Adam.
+
+    Parameters
+    ----------
+    inputs
+        The training pool ``[N, D]``.
+    rows
+        Rows of the pool that each seed may see, ``[S, n]``.
+    objective
+        Gives the gradient of the loss; it decides what is learned.
+    on_epoch
+        Called at the end of each epoch (at most once per batch), for progress and curves.
+    is_cancelled
+        Asked before each batch.
+
+    Raises
+    ------
+    Cancelled
+        If ``is_cancelled`` says so.
+    Diverged
+        If a parameter is no longer a finite number; checked at the end of each epoch.
+    """
+    parameters = stack.parameters
+    optimiser = Adam(parameters, settings.learning_rate)
+    batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
+    samples_seen = epoch = 0
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    for step in range(1, settings.steps + 1):
+        if is_cancelled is not None and is_cancelled():
+            raise Cancelled
+        batch_rows = batches.next()
+        with torch.enable_grad():
+            activations = stack.forward(inputs[batch_rows])
+            with torch.no_grad():
+                touched, gradients = zip(*objective(activations, batch_rows), strict=True)
+            parameter_gradients = torch.autograd.grad(touched, parameters, gradients)
+        optimiser.step(parameter_gradients)
+        samples_seen += settings.batch_size
+        if samples_seen // rows.shape[1] > epoch or step == settings.steps:
+            epoch = samples_seen // rows.shape[1]
+            _check_finite(stack)
+            if on_epoch is not None:
+                on_epoch(Progress(samples_seen, step / settings.steps))
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+
+
+class Adam:
+    """Adam (Kingma, Ba 2015, algorithm 1) over a list of tensors.
+
+    torch.optim.Adam would do the same through the same kernel, but merely constructing it imports
+    the compiler stack: more than a second and 70 MB that a small cloud machine does not have.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:
+        self.parameters = list(parameters)
+        self.learning_rate = learning_rate
+        self.first_moments = [torch.zeros_like(p) for p in self.parameters]
+        self.second_moments = [torch.zeros_like(p) for p in self.parameters]
+        self.steps = [torch.tensor(0.0) for _ in self.parameters]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Move each parameter by −rate · m̂ / (√v̂ + ε), β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸."""
+        for steps in self.steps:
+            steps += 1
+        torch._fused_adam_(
+            self.parameters,
+            [gradient.contiguous() for gradient in gradients],
+            self.first_moments,
+            self.second_moments,
+            [],
+            self.steps,
+            lr=self.learning_rate,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
+class _BatchOrder:
+    """An endless stream of batches per seed, made of one shuffle of its rows after another.
+
+    A batch may span two shuffles. So every batch is full, however few labels there are, and the
+    work depends on the samples seen only.
+    """
+
+    def __init__(self, seeds: Sequence[int], rows: Tensor, batch_size: int) -> None:
+        self._draws = [generator(seed, "batches") for seed in seeds]
+        self._rows = rows
+        self._batch_size = batch_size
+        self._waiting = rows[:, :0]
+
+    def next(self) -> Tensor:
+        """Return the rows of the next batch of each seed, ``[S, B]``."""
+        size = self._batch_size
+        while self._waiting.shape[1] < size:
+            n = self._rows.shape[1]
+            order = torch.stack([torch.randperm(n, generator=draw) for draw in self._draws])
+            self._waiting = torch.cat([self._waiting, self._rows.gather(1, order)], dim=1)
+        batch, self._waiting = self._waiting[:, :size], self._waiting[:, size:]
+        return batch
+
+
+def _check_finite(stack: MLPStack) -> None:
+    lost = sum((~torch.isfinite(p)).flatten(1).any(1) for p in stack.parameters)
+    count = int((lost > 0).sum()) if isinstance(lost, Tensor) else 0
+    if count:
+        raise Diverged(
+            f"Training diverged: {count} of {len(stack)} networks left the finite numbers. "
+            "Lower the learning rate, or bring the temperature nearer to the range 1 to 20."
+        )
