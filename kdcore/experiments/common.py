@@ -1,0 +1,178 @@
+"""What the experiments share: training students, measuring them, and the form of a result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kdcore.data import Dataset, few_labels
+from kdcore.distillation import (
+    LearningCurve,
+    Response,
+    Teachers,
+    Trained,
+    agreement,
+    kl_to_teacher,
+    layer_sizes,
+    train_and_test,
+)
+from kdcore.losses import entropy, soft_labels
+from kdcore.models import MLPStack, parameter_count
+from kdcore.monitor import SILENT, Monitor
+from kdcore.settings import PARAMETERS, CheckedSettings
+from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.training import TrainingSettings
+
+#: Passes of a teacher through the training pool. Long enough to be confident, which is what makes
+#: temperature matter; every doubling costs as much again.
+TEACHER_EPOCHS = 30
+
+#: Samples that a student sees, however few labelled images they are drawn from.
+STUDENT_SAMPLES = TrainingSettings.samples_seen
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The table of one run, with all that is needed to repeat it."""
+
+    experiment: str
+    settings: CheckedSettings
+    rows: list[Row]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data, as the command line prints it."""
+        return {
+            "experiment": self.experiment,
+            "settings": asdict(self.settings),  # type: ignore[call-overload]
+            "rows": self.rows,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment that returns a table: its name, settings class and function."""
+
+    name: str
+    question: str
+    settings: type[CheckedSettings]
+    function: Callable[[Any, Monitor], list[Row]]
+
+    def settings_from_text(self, texts: Mapping[str, str]) -> CheckedSettings:
+        """Build settings from ``key=value`` texts; what is not given keeps its default.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or a value is out of range; the message says what is accepted.
+        """
+        known = [field.name for field in fields(self.settings)]  # type: ignore[arg-type]
+        for key in texts:
+            if key not in known:
+                raise ValueError(f"{self.name} has no setting {key!r}; it has: {', '.join(known)}")
+        return self.settings(**{key: PARAMETERS[key].parse(text) for key, text in texts.items()})
+
+    def run(self, settings: CheckedSettings, monitor: Monitor = SILENT) -> Result:
+        """Run the experiment and time it."""
+        started = time.perf_counter()
+        rows = self.function(settings, monitor)
+        return Result(self.name, settings, rows, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class MeasuredCurve:
+    """A curve with an interval at each point."""
+
+    x: list[float]
+    y: list[Interval]
+
+
+def train_students(
+    dataset: Dataset,
+    teachers: Teachers,
+    seeds: tuple[int, ...],
+    labels: int,
+    hidden: tuple[int, ...],
+    temperatures: Sequence[float],
+    alphas: Sequence[float],
+    monitor: Monitor = SILENT,
+) -> Trained:
+    """Train one student a seed and condition on the seed's few labelled images.
+
+    The conditions are the pairs of ``temperatures`` and ``alphas``; α = 1 is the hard-label
+    baseline. Each seed has its own teacher, labelled images, initial weights and batch order,
+    the same in every condition.
+    """
+    rows = torch.stack([few_labels(dataset.training.labels, labels, seed) for seed in seeds])
+    return train_and_test(
+        dataset,
+        MLPStack.initialise(layer_sizes(dataset, hidden), seeds, len(alphas)),
+        rows,
+        Response(dataset.training.labels, teachers.training_logits, temperatures, alphas),
+        TrainingSettings(STUDENT_SAMPLES),
+        monitor,
+        "students",
+    )
+
+
+def accuracy_columns(accuracy: Tensor, baseline: Tensor | None) -> Row:
+    """Return accuracy, its interval, and the paired gain over a baseline with its verdict.
+
+    Both are ``[S]``. The baseline's own row has no gain.
+    """
+    mean = mean_interval(accuracy)
+    row: Row = {"student_accuracy": mean.mean, "student_accuracy_ci": mean.half_width}
+    if baseline is None:
+        return row | {"gain": None, "gain_ci": None, "verdict": None}
+    gain = paired_difference(accuracy, baseline)
+    return row | {"gain": gain.mean, "gain_ci": gain.half_width, "verdict": verdict(gain)}
+
+
+def fidelity_columns(student_logits: Tensor, teacher_logits: Tensor) -> Row:
+    """Return agreement with the teacher and KL to it, means over seeds; logits ``[S, N, C]``."""
+    return {
+        "agreement": agreement(student_logits, teacher_logits).mean().item(),
+        "kl_to_teacher": kl_to_teacher(student_logits, teacher_logits).double().mean().item(),
+    }
+
+
+def soft_label_entropy(logits: Tensor, temperature: float) -> Tensor:
+    """Return the mean entropy of soft labels in nats: ``[S, N, classes]`` → ``[S]``."""
+    return entropy(soft_labels(logits, temperature)).double().mean(-1)
+
+
+def training_work(hidden: tuple[int, ...], models: int, samples: int) -> float:
+    """Return the multiply-adds of training: forward, and twice as much backward."""
+    return 3.0 * parameter_count((64, *hidden, 10)) * models * samples
+
+
+def teacher_samples(dataset: Dataset) -> int:
+    """Return how many samples a teacher sees."""
+    return TEACHER_EPOCHS * len(dataset.training)
+
+
+def measured_curve(curve: LearningCurve, condition: int) -> MeasuredCurve:
+    """Return one condition's learning curve with its interval over seeds."""
+    return MeasuredCurve(
+        [float(samples) for samples in curve.samples_seen],
+        [mean_interval(accuracy[:, condition]) for accuracy in curve.accuracy],
+    )
+
+
+def entropy_curve(teacher_logits: Tensor, temperatures: Sequence[float]) -> MeasuredCurve:
+    """Return the mean soft-label entropy over temperature, with its interval over seeds.
+
+    Logits are ``[S, N, classes]``; entropy is in nats.
+    """
+    return MeasuredCurve(
+        list(temperatures),
+        [mean_interval(soft_label_entropy(teacher_logits, value)) for value in temperatures],
+    )

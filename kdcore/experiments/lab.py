@@ -1,0 +1,111 @@
+"""The Lab: one teacher, one hard-label student and one distilled student per seed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from kdcore.data import digits
+from kdcore.distillation import agreement, train_teachers
+from kdcore.experiments.common import (
+    STUDENT_SAMPLES,
+    TEACHER_EPOCHS,
+    MeasuredCurve,
+    measured_curve,
+    teacher_samples,
+    train_students,
+    training_work,
+)
+from kdcore.losses import soft_labels
+from kdcore.monitor import SILENT, Monitor
+from kdcore.settings import CheckedSettings
+from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
+
+
+@dataclass(frozen=True)
+class LabSettings(CheckedSettings):
+    """One teacher, one hard-label student, one distilled student: what the Lab page trains."""
+
+    temperature: float = 4.0
+    alpha: float = 0.3
+    teacher_hidden: tuple[int, ...] = (256,)
+    student_hidden: tuple[int, ...] = (32,)
+    labels: int = 50
+    seeds: int = 10
+
+    def work(self) -> float:
+        return training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900) + training_work(
+            self.student_hidden, 2 * self.seeds, STUDENT_SAMPLES
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LabResult:
+    """What one run of the Lab measured."""
+
+    settings: LabSettings
+    seconds: float
+    teacher: Interval
+    hard: Interval
+    distilled: Interval
+    gain: Interval
+    verdict: Verdict
+    hard_agreement: Interval
+    distilled_agreement: Interval
+    #: Test accuracy against samples seen, for "teacher", "hard" and "distilled".
+    curves: dict[str, MeasuredCurve]
+    #: Logits of the first seed's three networks for every test image, ``[N, classes]``.
+    example_logits: dict[str, Tensor]
+    #: The teachers' logits for the test images, ``[S, N, classes]``.
+    teacher_logits: Tensor
+
+    def hardest_example(self) -> int:
+        """Return the test image whose right class the first teacher finds least probable."""
+        labels = digits().test.labels
+        probabilities = soft_labels(self.example_logits["teacher"], 1.0)
+        return int(probabilities.gather(1, labels[:, None]).argmin())
+
+
+def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
+    """Train a teacher and two students per seed and compare the students, paired by seed."""
+    started = time.perf_counter()
+    dataset, seeds = digits(), tuple(range(settings.seeds))
+    teachers = train_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    )
+    students = train_students(
+        dataset,
+        teachers,
+        seeds,
+        settings.labels,
+        settings.student_hidden,
+        (settings.temperature, settings.temperature),
+        (1.0, settings.alpha),
+        monitor,
+    )
+    agrees = agreement(students.test_logits, teachers.test_logits.unsqueeze(1))
+    gain = paired_difference(students.accuracy[:, 1], students.accuracy[:, 0])
+    return LabResult(
+        settings=settings,
+        seconds=time.perf_counter() - started,
+        teacher=mean_interval(teachers.accuracy),
+        hard=mean_interval(students.accuracy[:, 0]),
+        distilled=mean_interval(students.accuracy[:, 1]),
+        gain=gain,
+        verdict=verdict(gain),
+        hard_agreement=mean_interval(agrees[:, 0]),
+        distilled_agreement=mean_interval(agrees[:, 1]),
+        curves={
+            "teacher": measured_curve(teachers.trained.curve, 0),
+            "hard": measured_curve(students.curve, 0),
+            "distilled": measured_curve(students.curve, 1),
+        },
+        example_logits={
+            "teacher": teachers.test_logits[0],
+            "hard": students.test_logits[0, 0],
+            "distilled": students.test_logits[0, 1],
+        },
+        teacher_logits=teachers.test_logits,
+    )

@@ -1,0 +1,1 @@
+"""What the pages share: frame, controls, jobs, charts, words."""

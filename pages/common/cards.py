@@ -1,0 +1,92 @@
+"""The figures that matter, large: accuracies with their intervals, gain and verdict."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from kdcore.experiments.lab import LabResult
+from kdcore.figures import MARKERS
+from kdcore.statistics import Interval
+
+_ROWS = ("teacher", "hard", "distilled")
+
+
+def percent(interval: Interval) -> str:
+    """Write an accuracy as ``83.4 ± 1.0 %``."""
+    return f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f} %"
+
+
+def accuracies(result: LabResult | None, words: dict[str, Any], stale: bool) -> None:
+    """Show three accuracies on one scale, the paired gain with its verdict, and agreement.
+
+    Without a result the same space is kept empty.
+    """
+    left_end = _left_end(result)
+    rows = "".join(_accuracy_row(who, result, words[who], left_end) for who in _ROWS)
+    st.html(
+        f'<section class="cards{" stale" if stale else ""}" aria-label="{words["heading"]}">'
+        f"<h2>{escape(words['heading'])}</h2>{rows}{_gain(result, words)}</section>"
+    )
+
+
+def provenance(result: LabResult, words: dict[str, Any]) -> None:
+    """Say where the figures come from."""
+    text = words["provenance"].format(n=result.gain.n, seconds=f"{result.seconds:.1f}")
+    st.html(f'<p class="provenance">{escape(text)}</p>')
+
+
+def _accuracy_row(who: str, result: LabResult | None, name: str, left_end: float) -> str:
+    head = f'<span class="marker {MARKERS[who]}"></span><span class="name">{escape(name)}</span>'
+    if result is None:
+        figure, whisker = '<span class="big">–</span>', ""
+    else:
+        interval: Interval = getattr(result, who)
+        figure = (
+            f'<span class="big">{100 * interval.mean:.1f}</span>'
+            f'<span class="unit">± {100 * interval.half_width:.1f} %</span>'
+        )
+        low, mean, high = (
+            100 * (min(max(value, left_end), 1.0) - left_end) / (1 - left_end)
+            for value in (interval.low, interval.mean, interval.high)
+        )
+        whisker = (
+            f'<span class="whisker" style="left:{low:.2f}%;width:{high - low:.2f}%"></span>'
+            f'<span class="marker {MARKERS[who]}" style="left:{mean:.2f}%"></span>'
+        )
+    ends = f'<span class="end">{100 * left_end:.0f}</span><span class="end right">100 %</span>'
+    return (
+        f'<div class="accuracy" style="--colour:var(--{who})" data-who="{who}">'
+        f'<div class="head">{head}</div><div class="figure">{figure}</div>'
+        f'<div class="scale" aria-hidden="true">{whisker}{ends if who == _ROWS[-1] else ""}</div>'
+        "</div>"
+    )
+
+
+def _gain(result: LabResult | None, words: dict[str, Any]) -> str:
+    if result is None:
+        return '<div class="gain"><p class="verdict">–</p><p>&nbsp;</p><p>&nbsp;</p></div>'
+    verdict = result.verdict.replace(" ", "_")
+    mean, half_width = 100 * result.gain.mean, 100 * result.gain.half_width
+    reason = words[f"because_{verdict}"].format(n=result.gain.n)
+    agreement = words["agreement"].format(
+        hard=f"{100 * result.hard_agreement.mean:.0f} %",
+        distilled=f"{100 * result.distilled_agreement.mean:.0f} %",
+    )
+    sign = "−" if mean < 0 else "+"
+    return (
+        f'<div class="gain {verdict}"><p class="verdict">{escape(words["gain"])} '
+        f'<strong>{escape(words[verdict])}</strong>: <span class="number">{sign}{abs(mean):.1f} ± '
+        f"{half_width:.1f}</span> {escape(words['points'])}</p>"
+        f"<p>{escape(reason)}</p><p>{escape(agreement)}</p></div>"
+    )
+
+
+def _left_end(result: LabResult | None) -> float:
+    """Return where the common scale begins: the ten percent below everything on it."""
+    if result is None:
+        return 0.5
+    lowest = min(getattr(result, who).low for who in _ROWS)
+    return max(0, int(10 * lowest)) / 10 if lowest < 0.9 else 0.9

@@ -1,0 +1,226 @@
+"""Controls that define a run: the same everywhere, kept in the address bar and in the session.
+
+The address is read when it differs from what was last written to it: on the first run, for a
+link, and when the learner goes back in the browser. What it says is clamped, never trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import streamlit as st
+
+from kdcore.settings import ALPHA, LABELS, TEMPERATURE, Number
+
+#: Meaning of the parameters in the address; raised when old links would mean something else.
+ADDRESS_VERSION = "1"
+
+
+class Control(Protocol):
+    """One control: its name in the address, its default, how it reads and how it is shown."""
+
+    @property
+    def name(self) -> str:
+        """Name in the address and in the session."""
+        ...
+
+    @property
+    def default(self) -> Any:
+        """Value of a first visit."""
+        ...
+
+    def read(self, text: str) -> tuple[Any, str | None]:
+        """Return the accepted value nearest to the text, and a note if it is another one."""
+        ...
+
+    def write(self, value: Any) -> str:
+        """Return the value as text for the address."""
+        ...
+
+    def show(self, key: str) -> None:
+        """Draw the widget whose value is ``st.session_state[key]``."""
+        ...
+
+
+def nearest_number(text: str, name: str, default: float, fit: Callable[[float], float]) -> Any:
+    """Read a number and fit it; return it with a note if the text said something else."""
+    try:
+        asked = float(text)
+        value = fit(asked)
+    except (ValueError, OverflowError):
+        return default, f"“{name}={text[:40]}” in the address is not a number; {default:g} is used."
+    if value == asked:
+        return value, None
+    return value, f"“{name}={text[:40]}” in the address is not on offer; {value:g} is used."
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number on an even scale."""
+
+    parameter: Number
+    default: float
+    minimum: float
+    maximum: float
+    step: float
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+    def read(self, text: str) -> tuple[float, str | None]:
+        return nearest_number(text, self.name, self.default, self._fit)
+
+    def _fit(self, value: float) -> float:
+        inside = min(max(value, self.minimum), self.maximum)
+        steps = round((inside - self.minimum) / self.step)
+        return round(self.minimum + steps * self.step, 6)
+
+    def write(self, value: float) -> str:
+        return f"{value:g}"
+
+    def show(self, key: str) -> None:
+        st.slider(
+            self.parameter.label,
+            self.minimum,
+            self.maximum,
+            step=self.step,
+            key=key,
+            help=self.parameter.help,
+            persist_state="session",
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few numbers, as a slider over them or as a list to open."""
+
+    name: str
+    label: str
+    help: str
+    options: Sequence[int]
+    default: int
+    as_slider: bool = False
+
+    def read(self, text: str) -> tuple[int, str | None]:
+        return nearest_number(text, self.name, self.default, self._fit)
+
+    def _fit(self, value: float) -> int:
+        if value != value:  # not a number, and nearest to none
+            raise ValueError
+        return min(self.options, key=lambda option: abs(option - value))
+
+    def write(self, value: int) -> str:
+        return str(value)
+
+    def show(self, key: str) -> None:
+        if self.as_slider:
+            st.select_slider(
+                self.label, self.options, key=key, help=self.help, persist_state="session"
+            )
+        else:
+            st.selectbox(self.label, self.options, key=key, help=self.help, persist_state="session")
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A whole number that some component sets; in the address like the others."""
+
+    name: str
+    default: int
+    maximum: int
+
+    def read(self, text: str) -> tuple[int, str | None]:
+        return nearest_number(text, self.name, self.default, self._fit)
+
+    def _fit(self, value: float) -> int:
+        return round(min(max(value, 0), self.maximum))
+
+    def write(self, value: int) -> str:
+        return str(value)
+
+    def show(self, key: str) -> None:
+        """Draw nothing: the component that sets it is drawn where the page wants it."""
+
+
+TEMPERATURE_SLIDER = Slider(TEMPERATURE, 4.0, 0.5, 20.0, 0.5)
+ALPHA_SLIDER = Slider(ALPHA, 0.3, 0.0, 1.0, 0.05)
+TEACHER_WIDTH = Choice(
+    "teacher_hidden",
+    "Teacher width",
+    "Hidden units of the teacher. A new width trains new teachers.",
+    (8, 16, 32, 64, 128, 256, 512),
+    256,
+    as_slider=True,
+)
+STUDENT_WIDTH = Choice(
+    "student_hidden",
+    "Student width",
+    "Hidden units of both students.",
+    (4, 8, 16, 32, 64, 128),
+    32,
+)
+LABELLED_IMAGES = Choice("labels", LABELS.label, LABELS.help, (20, 50, 100, 200, 400, 900), 50)
+
+
+class Controls:
+    """The controls of one page."""
+
+    def __init__(self, page: str, controls: Sequence[Control]) -> None:
+        self._page = page
+        self._controls = {control.name: control for control in controls}
+        address = st.query_params.to_dict()
+        if address and address != st.session_state.get(self.key("address")):
+            self._take_over(address)
+        for name, control in self._controls.items():
+            st.session_state.setdefault(self.key(name), control.default)
+
+    def key(self, name: str) -> str:
+        """Return the session key of a control."""
+        return f"{self._page}.{name}"
+
+    def __getitem__(self, name: str) -> Any:
+        return st.session_state[self.key(name)]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        st.session_state[self.key(name)] = value
+
+    def show(self, name: str) -> None:
+        """Draw one control here."""
+        self._controls[name].show(self.key(name))
+
+    def show_notes(self) -> None:
+        """Say what in the address could not be used as it stood, until something is changed."""
+        if notes := st.session_state.get(self.key("notes")):
+            st.info("  \n".join(notes), icon=":material/link_off:")
+
+    def write_address(self) -> None:
+        """Make the address a link to what is set now."""
+        address = {"v": ADDRESS_VERSION} | {
+            name: control.write(self[name]) for name, control in self._controls.items()
+        }
+        written = st.session_state.get(self.key("address"))
+        if written is not None and written != address:
+            st.session_state.pop(self.key("notes"), None)
+        if address != st.query_params.to_dict():
+            st.query_params.from_dict(address)
+        st.session_state[self.key("address")] = address
+
+    def _take_over(self, address: dict[str, str]) -> None:
+        notes = []
+        version = address.get("v", ADDRESS_VERSION)
+        if version != ADDRESS_VERSION:
+            notes.append(
+                f"This link was made for another version of the lab (v={version[:10]}); "
+                "what still fits is used."
+            )
+        for name, text in address.items():
+            if name in self._controls:
+                self[name], note = self._controls[name].read(text)
+                notes += [note] if note else []
+            elif name != "v":
+                notes.append(f"“{name[:40]}” in the address means nothing here.")
+        st.session_state[self.key("notes")] = notes
+        st.session_state.pop(self.key("address"), None)

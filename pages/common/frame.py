@@ -1,0 +1,99 @@
+"""The frame of every page: navigation, title, theme."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from kdcore.figures import PALETTE
+from pages.common.words import ASSETS, words
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+PAGES = Path(__file__).resolve().parents[1]
+PRODUCT = "Dark Knowledge Lab"
+
+_NAVIGATED = "frame.navigated"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page in the sidebar; its file is ``pages/{name}.py``, its words lie beside others'."""
+
+    name: str
+    icon: str
+
+
+#: The sidebar: groups of pages in reading order. The first page is the default one.
+NAVIGATION: dict[str, list[Entry]] = {
+    "Start": [Entry("lab", ":material/science:")],
+}
+
+
+def navigate() -> None:
+    """Build the navigation and run the page that the address names. Called by ``app.py``."""
+    st.session_state[_NAVIGATED] = True
+    _freeze_imports()
+    _navigation().run()
+
+
+def page(name: str) -> dict[str, Any]:
+    """Set up a page: the first call in its file. Returns the words of the page.
+
+    After a cold start Streamlit runs the page that the address names without ``app.py``. The
+    navigation is not there then, so it is built here, and the page runs once more inside it.
+    """
+    if not st.session_state.get(_NAVIGATED):
+        navigate()
+        st.stop()
+    text = words(name)
+    st.html(f"<style>{_style()}</style>")
+    title, question = st.container(key="page-head"), text["question"]
+    title.title(text["title"], anchor=False)
+    title.markdown(question)
+    return text
+
+
+def _navigation() -> StreamlitPage:
+    st.set_page_config(page_title=PRODUCT, page_icon=str(ASSETS / "mark.svg"), layout="wide")
+    st.logo(str(ASSETS / "mark.svg"), size="large")
+    pages = {
+        group: [_page(entry, entry.name.replace("_", "-")) for entry in entries]
+        for group, entries in NAVIGATION.items()
+    }
+    # Streamlit serves the default page at the bare address only, and keeps its name reserved.
+    # Under another reserved name it can be listed a second time, so that its own name works too.
+    group, (first, *_) = next(iter(NAVIGATION.items()))
+    pages[group] = [_page(first, "start", default=True), *pages[group][1:]]
+    pages[group].append(_page(first, first.name, visibility="hidden"))
+    return st.navigation(pages)
+
+
+def _page(entry: Entry, url_path: str, **options: Any) -> StreamlitPage:
+    return st.Page(
+        PAGES / f"{entry.name}.py",
+        title=words(entry.name)["menu"],
+        icon=entry.icon,
+        url_path=url_path,
+        **options,
+    )
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    colours = "".join(f"--{who}: {colour};" for who, colour in PALETTE.items())
+    return f":root {{ {colours} }}\n{(ASSETS / 'style.css').read_text('utf-8')}"
+
+
+@lru_cache(maxsize=1)
+def _freeze_imports() -> None:
+    # Streamlit collects garbage after every run. What the imports made never becomes garbage, and
+    # walking through it costs about 50 ms each time.
+    gc.collect()
+    gc.freeze()

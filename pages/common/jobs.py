@@ -1,0 +1,58 @@
+"""Runs a page's training on the shared pool and follows it without blocking the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from kdcore.jobs import Job, JobPool
+from kdcore.monitor import Monitor
+
+ResultT = TypeVar("ResultT")
+
+#: A run that is done within this time appears at once; a longer one is followed by polling.
+PATIENCE_SECONDS = 0.8
+POLL_SECONDS = 0.5
+
+
+@st.cache_resource
+def pool() -> JobPool:
+    """Return the one pool of this process."""
+    return JobPool()
+
+
+def request(page: str, function: Callable[[Any, Monitor], ResultT], settings: Any) -> Job[ResultT]:
+    """Return the job of these settings; what the page asked for before is released.
+
+    Raises
+    ------
+    kdcore.jobs.QueueFull
+        If too many others wait already.
+    """
+    slot = f"{page}.job"
+    current: Job[ResultT] | None = st.session_state.get(slot)
+    if current is not None and current.key == (function, settings) and not current.is_cancelled():
+        return current
+    if current is not None:
+        pool().release(current)
+        st.session_state.pop(slot)
+    job = pool().submit(function, settings)
+    st.session_state[slot] = job
+    job.wait(PATIENCE_SECONDS)
+    return job
+
+
+def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:
+    """Call ``show`` now and, while the job runs, again and again; then run the page once more."""
+
+    def polled() -> None:
+        if job.is_done:
+            st.rerun()
+        show(job)
+
+    if job.is_done:
+        show(job)
+    else:
+        st.fragment(polled, run_every=POLL_SECONDS)()

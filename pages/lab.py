@@ -1,0 +1,189 @@
+"""The Lab: three sliders, and what they do to a teacher and two students."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from kdcore.data import digits
+from kdcore.experiments.common import MeasuredCurve, entropy_curve
+from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.figures import entropy_figure, learning_curves_figure
+from kdcore.jobs import Job, QueueFull
+from pages.common import cards, charts, frame, jobs
+from pages.common.controls import (
+    ALPHA_SLIDER,
+    LABELLED_IMAGES,
+    STUDENT_WIDTH,
+    TEACHER_WIDTH,
+    TEMPERATURE_SLIDER,
+    Controls,
+    Remembered,
+)
+from pages.common.live_bars import ExampleDigit, live_bars, temperature_slider
+
+#: One test image of each class that teachers find ambiguous but read rightly.
+THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
+
+CURVE_TEMPERATURES = [0.5, 0.75, *(0.5 * step for step in range(2, 41))]
+CHART_HEIGHT = 300
+
+words = frame.page("lab")
+controls = Controls(
+    "lab",
+    [
+        TEMPERATURE_SLIDER,
+        ALPHA_SLIDER,
+        TEACHER_WIDTH,
+        STUDENT_WIDTH,
+        LABELLED_IMAGES,
+        Remembered("digit", THUMBNAILS[8], len(digits().test) - 1),
+    ],
+)
+controls.show_notes()
+
+
+def example_digits(result: LabResult) -> list[ExampleDigit]:
+    """Return the digits to choose from: the thumbnails and the one that is hardest now."""
+    test = digits().test
+    hardest = result.hardest_example()
+    indices = dict.fromkeys((*THUMBNAILS, controls["digit"], hardest))
+    return [
+        ExampleDigit(
+            index=index,
+            label=int(test.labels[index]),
+            pixels=[round(16 * ink) for ink in test.inputs[index].tolist()],
+            logits={who: z[index].tolist() for who, z in result.example_logits.items()},
+            hardest=index == hardest,
+        )
+        for index in sorted(indices, key=lambda index: index == hardest)
+    ]
+
+
+def curve_table(curve: MeasuredCurve, x: str, y: str, scale: float = 1.0) -> pd.DataFrame:
+    """Return a curve as a table with its interval."""
+    return pd.DataFrame(
+        {
+            x: curve.x,
+            y: [scale * point.mean for point in curve.y],
+            "± 95 % interval": [scale * point.half_width for point in curve.y],
+            "seeds": [point.n for point in curve.y],
+        }
+    )
+
+
+def show_progress(job: Job[Any]) -> None:
+    """Say where the training stands, in the place where the provenance will be."""
+    text = words["progress"]
+    if job.stage:
+        line = text[job.stage].format(percent=round(100 * job.fraction))
+    elif position := jobs.pool().position(job):
+        line = text["queued"].format(position=position)
+    else:
+        line = text["starting"]
+    st.progress(job.fraction, line)
+
+
+# ------------------------------------------------------------------------------- the controls
+
+with st.container(key="controls"):
+    first, second, third, fourth = st.columns([3, 3, 3, 3.6], gap="medium")
+    with first:
+        temperature_slider(controls)
+    with second:
+        controls.show("alpha")
+    with third:
+        controls.show("teacher_hidden")
+    with fourth, st.container(horizontal=True, gap="small", wrap=False):
+        controls.show("student_hidden")
+        controls.show("labels")
+controls.write_address()
+
+settings = LabSettings(
+    temperature=controls["temperature"],
+    alpha=controls["alpha"],
+    teacher_hidden=(controls["teacher_hidden"],),
+    student_hidden=(controls["student_hidden"],),
+    labels=controls["labels"],
+)
+try:
+    job = jobs.request("lab", lab, settings)
+    result: LabResult | None = job.result() if job.is_done else st.session_state.get("lab.result")
+except (QueueFull, ValueError) as trouble:
+    st.error(str(trouble), icon=":material/error:")
+    st.stop()
+if job.is_done:
+    st.session_state["lab.result"] = result
+
+# -------------------------------------------------------------------- the bars and the figures
+
+left, right = st.columns([7, 5], gap="large")
+with left:
+    live_bars(
+        controls,
+        example_digits(result) if result else [],
+        words["bars"],
+        stale=not job.is_done,
+    )
+with right:
+    cards.accuracies(result, words["results"], stale=not job.is_done)
+    with st.container(key="provenance"):
+        if result and job.is_done:
+            cards.provenance(result, words["results"])
+        else:
+            jobs.follow(job, show_progress)
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader(words["entropy"]["heading"], anchor=False)
+    st.markdown(words["entropy"]["explain"])
+    if result:
+        curve = entropy_curve(result.teacher_logits, CURVE_TEMPERATURES)
+        here = entropy_curve(result.teacher_logits, [settings.temperature]).y[0]
+        charts.show(
+            entropy_figure(curve, settings.temperature, words["entropy"]["curve"]),
+            curve_table(curve, "temperature T", "entropy (nats)"),
+            words["entropy"]["alternative"].format(
+                low=f"{curve.y[0].mean:.2f}",
+                high=f"{curve.y[-1].mean:.2f}",
+                temperature=f"{settings.temperature:g}",
+                here=f"{here.mean:.2f}",
+            ),
+            key="entropy-chart",
+        )
+    else:
+        charts.placeholder(CHART_HEIGHT)
+with right:
+    st.subheader(words["curves"]["heading"], anchor=False)
+    if result:
+        st.markdown(
+            words["curves"]["explain"].format(
+                teacher_samples=f"{result.curves['teacher'].x[-1]:,.0f}",
+                student_samples=f"{result.curves['hard'].x[-1]:,.0f}",
+                labels=result.settings.labels,
+            )
+        )
+        charts.show(
+            learning_curves_figure(result.curves, words["bars"]),
+            pd.concat(
+                curve_table(c, "samples seen", "test accuracy (%)", 100).assign(
+                    network=words["bars"][who]
+                )
+                for who, c in result.curves.items()
+            ),
+            words["curves"]["alternative"].format(
+                **{
+                    who: cards.percent(getattr(result, who))
+                    for who in ("teacher", "hard", "distilled")
+                }
+            ),
+            key="curves-chart",
+        )
+    else:
+        charts.placeholder(CHART_HEIGHT)
+
+st.subheader(words["next"]["heading"], anchor=False)
+for column, idea in zip(st.columns(3, gap="large"), words["next"]["tries"], strict=True):
+    column.markdown(idea)
