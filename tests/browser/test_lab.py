@@ -1,0 +1,221 @@
+"""The Lab as a learner meets it: opened by its address, dragged, changed, on any screen."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from kdcore.experiments.lab import LabSettings, lab
+from kdcore.losses import entropy, soft_labels
+from tests.browser.conftest import Visit
+
+
+def wait_for_result(page: Page) -> None:
+    """Wait until the figures on screen belong to the settings on screen."""
+    expect(page.locator(".cards:not(.stale) .gain .number")).to_be_visible()
+    expect(page.locator(".live-bars:not(.stale):not(.empty)")).to_be_visible()
+
+
+def accuracy(page: Page, who: str) -> str:
+    return page.locator(f'.accuracy[data-who="{who}"] .big').inner_text()
+
+
+def bars(page: Page, who: str) -> list[str]:
+    return page.locator(f'.row[data-who="{who}"] .value').all_inner_texts()
+
+
+def shown_entropy(page: Page, who: str) -> float:
+    text = page.locator(f'.row[data-who="{who}"] .entropy').inner_text()
+    return float(text.removeprefix("entropy "))
+
+
+def table_row(page: Page, row: int) -> list[float]:
+    cells = page.locator(".live-bars tbody tr").nth(row).locator("td").all_text_contents()
+    return [float(cell.removesuffix(" %")) for cell in cells]
+
+
+def temperature_slider(page: Page) -> Locator:
+    return page.get_by_role("slider", name="Temperature T")
+
+
+def drag_temperature(page: Page, share: float, release: bool = True) -> None:
+    box = temperature_slider(page).bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.2 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + share * box["width"], y, steps=5)
+    if release:
+        page.mouse.up()
+
+
+def press(page: Page, slider: str, key: str) -> None:
+    page.get_by_role("slider", name=slider).press(key)
+
+
+def test_the_lab_opens_cold_by_its_own_address(cold_app: str, visit: Visit) -> None:
+    page = visit(f"{cold_app}/lab?v=1&temperature=9&student_hidden=16")
+    wait_for_result(page)
+    assert temperature_slider(page).input_value() == "9"
+    assert "student_hidden=16" in page.url
+    assert float(accuracy(page, "teacher")) > 90
+
+
+def test_dragging_t_moves_the_bars_before_the_slider_is_released(app: str, visit: Visit) -> None:
+    page = visit(app)
+    wait_for_result(page)
+    before, sure = bars(page, "teacher"), shown_entropy(page, "teacher")
+    drag_temperature(page, 0.9, release=False)
+    expect(page.locator(".live-bars .temperature")).not_to_have_text("4.0")
+    assert bars(page, "teacher") != before
+    assert sure < shown_entropy(page, "teacher") < math.log(10)
+    assert "temperature=4" in page.url, "the server need not hear of T while it is dragged"
+    distilled = accuracy(page, "distilled")
+    page.mouse.up()
+    expect(page.locator('.accuracy[data-who="distilled"] .big')).not_to_have_text(distilled)
+    wait_for_result(page)
+    assert "temperature=4" not in page.url
+
+
+def test_the_bars_are_the_soft_labels_of_the_engine(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/?v=1&temperature=4&digit=41")
+    wait_for_result(page)
+    page.locator(".live-bars summary").click()
+    logits = lab(LabSettings(temperature=4.0)).example_logits
+    for row, who in ((1, "teacher"), (2, "hard"), (3, "distilled")):
+        expected = soft_labels(logits[who][41:42], 4.0)[0]
+        *shown, nats = table_row(page, row)
+        assert shown == pytest.approx((100 * expected).tolist(), abs=0.006)
+        assert nats == pytest.approx(entropy(expected).item(), abs=6e-4)
+
+
+def test_arrow_keys_move_t(app: str, visit: Visit) -> None:
+    page = visit(app)
+    wait_for_result(page)
+    press(page, "Temperature T", "ArrowRight")
+    press(page, "Temperature T", "ArrowRight")
+    page.wait_for_url(re.compile("temperature=5&"))
+    expect(temperature_slider(page)).to_have_attribute("aria-valuetext", "T = 5.0")
+    wait_for_result(page)
+
+
+def test_another_teacher_width_trains_other_teachers(app: str, visit: Visit) -> None:
+    page = visit(app)
+    wait_for_result(page)
+    teacher, student = accuracy(page, "teacher"), accuracy(page, "distilled")
+    hard = accuracy(page, "hard")
+    press(page, "Teacher width", "Home")
+    page.wait_for_url(re.compile("teacher_hidden=8&"))
+    expect(page.locator('.accuracy[data-who="teacher"] .big')).not_to_have_text(teacher)
+    wait_for_result(page)
+    assert float(accuracy(page, "teacher")) < float(teacher)
+    assert accuracy(page, "distilled") != student
+    assert accuracy(page, "hard") == hard, "the hard-label student has no teacher"
+
+
+def test_without_the_teachers_voice_there_is_no_difference(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/?v=1&alpha=1")
+    wait_for_result(page)
+    assert accuracy(page, "distilled") == accuracy(page, "hard")
+    expect(page.locator(".gain .verdict")).to_contain_text("makes no clear difference: +0.0 ± 0.0")
+
+
+def test_a_link_reopens_the_same_run_with_the_same_figures(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
+    wait_for_result(page)
+    again = visit(page.url)
+    wait_for_result(again)
+    for who in ("teacher", "hard", "distilled"):
+        assert accuracy(again, who) == accuracy(page, who)
+    assert bars(again, "teacher") == bars(page, "teacher")
+    expect(again.locator('.thumbnails [aria-pressed="true"]')).to_have_attribute("data-index", "41")
+
+
+def test_nonsense_in_the_address_is_clamped_with_a_note(app: str, visit: Visit) -> None:
+    nonsense = "v=7&temperature=1e9&alpha=abc&teacher_hidden=nan&labels=-3&digit=99999&x=1"
+    page = visit(f"{app}/?{nonsense}")
+    wait_for_result(page)
+    note = page.locator('[data-testid="stAlert"]')
+    for said in ("v=7", "temperature=1e9", "alpha=abc", "teacher_hidden=nan", "labels=-3", "“x”"):
+        expect(note).to_contain_text(said)
+    assert "temperature=20&alpha=0.3&teacher_hidden=256&student_hidden=32&labels=20" in page.url
+    press(page, "Balance α", "ArrowRight")
+    expect(note).to_have_count(0)
+
+
+def test_the_hardest_digit_can_be_chosen(app: str, visit: Visit) -> None:
+    page = visit(app)
+    wait_for_result(page)
+    before = bars(page, "teacher")
+    page.get_by_role("button", name="hardest").click()
+    page.wait_for_url(re.compile(r"digit=(?!755)\d+"))
+    assert bars(page, "teacher") != before
+
+
+def test_each_chart_has_its_table_and_its_text(app: str, visit: Visit) -> None:
+    page = visit(app)
+    wait_for_result(page)
+    charts = page.locator('[data-testid="stPlotlyChart"]')
+    expect(charts).to_have_count(2)
+    expect(page.get_by_label(re.compile("entropy of the teacher's soft labels"))).to_have_count(1)
+    expect(page.get_by_label(re.compile("Line chart of test accuracy"))).to_have_count(1)
+    expect(page.get_by_text("Table", exact=True)).to_have_count(3)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_sliders_bars_and_accuracies_are_on_the_first_screen_of_a_projector(
+    app: str, visit: Visit, theme: str
+) -> None:
+    page = visit(app, width=1280, height=800, theme=theme)
+    wait_for_result(page)
+    for part in (
+        temperature_slider(page),
+        page.get_by_role("slider", name="Balance α"),
+        page.get_by_role("slider", name="Teacher width"),
+        page.locator(".live-bars .rows"),
+        page.locator(".cards"),
+    ):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_phone_they_follow_each_other_and_nothing_is_cut_off(
+    app: str, visit: Visit, theme: str
+) -> None:
+    page = visit(app, width=390, height=844, theme=theme)
+    wait_for_result(page)
+    parts = [
+        temperature_slider(page),
+        page.get_by_role("slider", name="Balance α"),
+        page.get_by_role("slider", name="Teacher width"),
+        page.locator(".live-bars .rows"),
+        page.locator(".cards"),
+    ]
+    boxes = [part.bounding_box() for part in parts]
+    tops = [box["y"] for box in boxes if box is not None]
+    assert len(tops) == len(parts)
+    assert tops == sorted(tops)
+    for box in (boxes[0], *boxes[3:]):
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
+    assert page.evaluate(overflow) <= 390
+
+
+def test_nothing_jumps_when_the_first_result_arrives(cold_app: str, visit: Visit) -> None:
+    page = visit(cold_app)
+    heading = page.get_by_text("How soft are the teacher's labels?")
+    expect(heading).to_be_visible()
+    before = heading.bounding_box()
+    wait_for_result(page)
+    after = heading.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(after["y"] - before["y"]) <= 12

@@ -1,0 +1,43 @@
+"""Every page starts without a traceback; a new file in ``pages/`` is tested without being listed.
+
+The app itself is opened in a browser in ``tests/browser``; here the pages run without one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.common.frame import NAVIGATION
+from pages.common.words import words
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+
+
+def test_every_page_is_in_the_navigation_and_nothing_else_is() -> None:
+    listed = [entry.name for entries in NAVIGATION.values() for entry in entries]
+    assert sorted(listed) == PAGES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_runs_by_itself_as_on_a_cold_deep_link(name: str) -> None:
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    page.run()
+    assert not page.exception
+    assert words(name)["title"] in page.title[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_survives_nonsense_in_the_address(name: str) -> None:
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    for key in ("temperature", "alpha", "labels", "teacher_hidden", "student_hidden", "digit"):
+        page.query_params[key] = "🙃 nonsense"
+    page.query_params["v"] = "0"
+    page.run()
+    assert not page.exception
+    assert page.query_params["v"] != "0"
