@@ -39,13 +39,38 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class MeasuredCurve:
+    """A curve with an interval at each point."""
+
+    x: list[float]
+    y: list[Interval]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What an experiment found: its table, and what is compared or drawn beside it."""
+
+    rows: list[Row]
+    #: Test accuracy of each seed in the condition of each row, ``[S, rows]``, for paired
+    #: comparisons of one row with another.
+    accuracy: Tensor | None = None
+    #: The learning curve of each row's condition.
+    curves: list[MeasuredCurve] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
-    """The table of one run, with all that is needed to repeat it."""
+    """One run of an experiment, with all that is needed to repeat it."""
 
     experiment: str
     settings: CheckedSettings
-    rows: list[Row]
+    measured: Measured
     seconds: float
+
+    @property
+    def rows(self) -> list[Row]:
+        """The table."""
+        return self.measured.rows
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
@@ -64,7 +89,7 @@ class Experiment:
     name: str
     question: str
     settings: type[CheckedSettings]
-    function: Callable[[Any, Monitor], list[Row]]
+    function: Callable[[Any, Monitor], Measured]
 
     def settings_from_text(self, texts: Mapping[str, str]) -> CheckedSettings:
         """Build settings from ``key=value`` texts; what is not given keeps its default.
@@ -83,16 +108,8 @@ class Experiment:
     def run(self, settings: CheckedSettings, monitor: Monitor = SILENT) -> Result:
         """Run the experiment and time it."""
         started = time.perf_counter()
-        rows = self.function(settings, monitor)
-        return Result(self.name, settings, rows, time.perf_counter() - started)
-
-
-@dataclass(frozen=True)
-class MeasuredCurve:
-    """A curve with an interval at each point."""
-
-    x: list[float]
-    y: list[Interval]
+        measured = self.function(settings, monitor)
+        return Result(self.name, settings, measured, time.perf_counter() - started)
 
 
 def train_students(

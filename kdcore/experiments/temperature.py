@@ -9,9 +9,11 @@ from kdcore.distillation import train_teachers
 from kdcore.experiments.common import (
     STUDENT_SAMPLES,
     TEACHER_EPOCHS,
+    Measured,
     Row,
     accuracy_columns,
     fidelity_columns,
+    measured_curve,
     soft_label_entropy,
     teacher_samples,
     train_students,
@@ -39,7 +41,7 @@ class TemperatureSettings(CheckedSettings):
         )
 
 
-def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> list[Row]:
+def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Measured:
     """Compare students taught at several temperatures with the same students on hard labels."""
     dataset, seeds = digits(), tuple(range(settings.seeds))
     teachers = train_teachers(
@@ -58,7 +60,7 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> lis
         alphas,
         monitor,
     )
-    rows = []
+    rows: list[Row] = []
     for condition, value in enumerate((None, *settings.temperatures)):
         softness = None if value is None else soft_label_entropy(teachers.test_logits, value)
         rows.append(
@@ -72,4 +74,5 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> lis
                 **fidelity_columns(students.test_logits[:, condition], teachers.test_logits),
             }
         )
-    return rows
+    curves = [measured_curve(students.curve, condition) for condition in range(len(rows))]
+    return Measured(rows, students.accuracy, curves)
