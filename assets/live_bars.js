@@ -80,7 +80,8 @@ function buildRows(view, data) {
   }
   const axis = element("div", { class: "columns axis", "aria-hidden": "true" });
   for (let c = 0; c < data.classes; c++) axis.append(element("div", { class: "column" }, String(c)));
-  rows.append(element("div", { class: "row" }, element("div", { class: "head" }, data.words.axis), axis));
+  const at = element("div", { class: "head at" }, "T = ", element("strong", { class: "temperature" }));
+  rows.append(element("div", { class: "row" }, at, axis));
 }
 
 function probabilitiesOf(data, digit, who, temperature) {

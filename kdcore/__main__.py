@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import math
-import platform
 import sys
 from dataclasses import asdict, fields
 from typing import Any, NoReturn
@@ -18,6 +15,7 @@ from kdcore.distillation import LearningCurve
 from kdcore.experiments import EXPERIMENTS, Experiment, Result
 from kdcore.monitor import Monitor
 from kdcore.settings import PARAMETERS
+from kdcore.tables import as_csv, finite
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -59,30 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as refusal:
         parser.error(str(refusal))
     if options.json:
-        print(json.dumps(_finite(result.as_json()), ensure_ascii=False, allow_nan=False))
+        print(json.dumps(finite(result.as_json()), ensure_ascii=False, allow_nan=False))
     elif options.csv:
         print(as_csv(result), end="")
     else:
         print(_table(result))
     return 0
-
-
-def as_csv(result: Result) -> str:
-    """Return the table as CSV; each line carries settings, seeds and versions with it."""
-    settings = {
-        f"setting_{name}": PARAMETERS[name].format(value)
-        for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
-    }
-    versions = {"torch": torch.__version__, "python": platform.python_version()}
-    rows = [
-        _finite(row) | {"experiment": result.experiment} | settings | versions
-        for row in result.rows
-    ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _parser() -> OneLineParser:
@@ -131,22 +111,14 @@ def _table(result: Result) -> str:
         f"{name}={PARAMETERS[name].format(value)}"
         for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
     )
-    return "\n".join([f"{result.experiment}: {settings}", *lines, f"{result.seconds:.1f} s"])
+    title = f"{result.experiment}: {settings}" if settings else result.experiment
+    return "\n".join([title, *lines, f"{result.seconds:.1f} s"])
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _finite(data: Any) -> Any:
-    """Return data with ``None`` for what JSON has no number for."""
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 if __name__ == "__main__":

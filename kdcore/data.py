@@ -65,7 +65,7 @@ def digits() -> Dataset:
     )
 
 
-def few_labels(labels: Tensor, count: int, seed: int) -> Tensor:
+def few_labels(labels: Tensor, count: int, seed: int, purpose: str = "labels") -> Tensor:
     """Return the rows of a random subset: the labelled images that a student sees.
 
     The draw is plain, not class-balanced: with few labels some classes come up short, as they do
@@ -79,6 +79,8 @@ def few_labels(labels: Tensor, count: int, seed: int) -> Tensor:
         How many to draw, from 1 to N.
     seed
         Whose draw it is.
+    purpose
+        Another purpose draws other images: what a teacher learned from is not the student's.
 
     Returns
     -------
@@ -92,8 +94,50 @@ def few_labels(labels: Tensor, count: int, seed: int) -> Tensor:
     """
     if not 1 <= count <= len(labels):
         raise ValueError(f"labels must be from 1 to {len(labels)}, not {count}")
-    order = torch.randperm(len(labels), generator=generator(seed, "labels"))
+    order = torch.randperm(len(labels), generator=generator(seed, purpose))
     return order[:count].sort().values
+
+
+def noisy_labels(labels: Tensor, share: float, classes: int, seed: int) -> Tensor:
+    """Replace a share of the labels by another, wrong class, each wrong class as likely.
+
+    The same seed draws the same images and the same wrong classes; a larger share only adds to
+    them, so that the steps between two shares are paired, too.
+
+    Parameters
+    ----------
+    labels
+        Labels ``[n]`` of the images that are learned from.
+    share
+        Share of them that becomes wrong, from 0 to 1: exactly ``round(share * n)`` images.
+    classes
+        How many classes there are.
+    seed
+        Whose draw it is.
+
+    Returns
+    -------
+    Tensor
+        A new tensor of labels ``[n]``.
+
+    Raises
+    ------
+    ValueError
+        If ``share`` is not from 0 to 1.
+
+    Notes
+    -----
+    Known as symmetric label noise: Angluin, Laird (1988), *Learning from noisy examples*.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"label noise must be from 0 to 1, not {share}")
+    draw = generator(seed, "label noise")
+    wrong = torch.randperm(len(labels), generator=draw)[: round(share * len(labels))]
+    # A step of 1 to classes − 1 around the circle of classes never comes back to the right one.
+    steps = torch.randint(1, classes, labels.shape, generator=draw)
+    noisy = labels.clone()
+    noisy[wrong] = (labels[wrong] + steps[wrong]) % classes
+    return noisy
 
 
 def _rows_per_class(labels: Tensor, each: int, draw: torch.Generator) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from kdcore.data import Dataset
+from kdcore.data import Dataset, few_labels
 from kdcore.losses import distillation_gradient, hard_gradient, kl_divergence
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
@@ -41,7 +41,7 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Teachers:
-    """One teacher a seed, each trained on the whole training pool."""
+    """One teacher a seed."""
 
     trained: Trained
     #: Logits for every image of the training pool, ``[S, N, classes]``: row i is image i, so that
@@ -60,15 +60,23 @@ class Teachers:
 
 
 class HardLabels:
-    """Learn from the hard labels alone: cross-entropy."""
+    """Learn from the hard labels alone: cross-entropy.
+
+    Parameters
+    ----------
+    labels
+        Labels of the training pool ``[N]``, or each seed's own ``[S, N]``.
+    classes
+        How many classes there are.
+    """
 
     def __init__(self, labels: Tensor, classes: int) -> None:
-        self._one_hot = torch.nn.functional.one_hot(labels, classes).float()
+        self._one_hot = BatchTable(torch.nn.functional.one_hot(labels, classes).float())
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         logits = activations[-1]
         per_seed = logits.view(len(rows), -1, *logits.shape[1:])
-        one_hot = self._one_hot[rows].transpose(1, 2).unsqueeze(1)
+        one_hot = self._one_hot.batch(rows)
         gradient = hard_gradient(per_seed, one_hot, class_axis=-2).div_(rows.shape[1])
         return [(logits, gradient.view_as(logits))]
 
@@ -79,9 +87,10 @@ class Response:
     Parameters
     ----------
     labels
-        Labels of the training pool ``[N]``.
+        Labels of the training pool ``[N]``, or each seed's own ``[S, N]``.
     teacher_logits
-        The teacher's logits for the pool, ``[S, N, classes]``.
+        The teacher's logits for the pool: ``[S, N, classes]`` if the conditions of a seed share
+        its teacher, ``[S, C, N, classes]`` if each condition has its own.
     temperatures, alphas
         One for each condition.
     """
@@ -93,25 +102,49 @@ class Response:
         temperatures: Sequence[float],
         alphas: Sequence[float],
     ) -> None:
-        self._one_hot = torch.nn.functional.one_hot(labels, teacher_logits.shape[-1]).float()
-        self._teacher_logits = teacher_logits
-        self._seeds = torch.arange(len(teacher_logits))[:, None]
+        classes = teacher_logits.shape[-1]
+        self._one_hot = BatchTable(torch.nn.functional.one_hot(labels, classes).float())
+        self._teacher_logits = BatchTable(teacher_logits)
         self._temperature = torch.tensor(temperatures).view(1, -1, 1, 1)
         self._alpha = torch.tensor(alphas).view(1, -1, 1, 1)
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         logits = activations[-1]
         per_seed = logits.view(len(rows), -1, *logits.shape[1:])  # [S, C, classes, B]
-        teacher_logits = self._teacher_logits[self._seeds, rows].transpose(1, 2)
         gradient = distillation_gradient(
             per_seed,
-            teacher_logits.contiguous().unsqueeze(1),
-            self._one_hot[rows].transpose(1, 2).contiguous().unsqueeze(1),
+            self._teacher_logits.batch(rows),
+            self._one_hot.batch(rows),
             self._temperature,
             self._alpha,
             class_axis=-2,
         ).div_(rows.shape[1])
         return [(logits, gradient.view_as(logits))]
+
+
+class BatchTable:
+    """What is known of each image of the training pool, to be looked up batch by batch.
+
+    Parameters
+    ----------
+    values
+        ``[N, classes]`` if all seeds share it, ``[S, N, classes]`` if all conditions of a seed
+        do, else ``[S, C, N, classes]``.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        while values.ndim < 4:
+            values = values.unsqueeze(-3)
+        S, C, N, self._classes = values.shape
+        # All that is known of an image stands in one row: a batch is a copy of whole rows.
+        self._table = values.transpose(1, 2).reshape(S * N, C * self._classes)
+        self._first_rows = torch.arange(S)[:, None] * N
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """Return what is known of the images in rows ``[S, B]``: ``[S, C or 1, classes, B]``."""
+        S, B = rows.shape
+        picked = self._table.index_select(0, (rows + self._first_rows).flatten())
+        return picked.view(S, B, -1, self._classes).permute(0, 2, 3, 1).contiguous()
 
 
 def train_and_test(
@@ -123,18 +156,41 @@ def train_and_test(
     monitor: Monitor = SILENT,
     stage: str = "training",
     curve_points: int = CURVE_POINTS,
+    extra_parameters: Sequence[Tensor] = (),
+    on_point: Callable[[MLPStack, Tensor], None] | None = None,
 ) -> Trained:
-    """Train a stack on rows ``[S, n]`` of the training pool and measure it on the test set."""
+    """Train a stack on rows ``[S, n]`` of the training pool and measure it on the test set.
+
+    Parameters
+    ----------
+    extra_parameters
+        What :func:`~kdcore.training.train` is to train besides the stack.
+    on_point
+        Called at each point of the learning curve, with the stack as it is then and its test
+        logits, to measure more than accuracy.
+    """
     curve = LearningCurve()
 
     def on_epoch(progress: Progress) -> None:
         if progress.fraction * curve_points >= len(curve.accuracy) + 1:
             curve.samples_seen.append(progress.samples_seen)
-            curve.accuracy.append(accuracy(stack.logits(dataset.test.inputs), dataset.test.labels))
+            test_logits = stack.logits(dataset.test.inputs)
+            curve.accuracy.append(accuracy(test_logits, dataset.test.labels))
+            if on_point is not None:
+                on_point(stack, test_logits)
         monitor.report(stage, progress.fraction, curve)
 
     inputs = dataset.training.inputs
-    train(stack, inputs, rows, objective, settings, on_epoch, monitor.is_cancelled)
+    train(
+        stack,
+        inputs,
+        rows,
+        objective,
+        settings,
+        on_epoch,
+        monitor.is_cancelled,
+        extra_parameters,
+    )
     test_logits = stack.logits(dataset.test.inputs)
     return Trained(stack, test_logits, accuracy(test_logits, dataset.test.labels), curve)
 
@@ -148,22 +204,31 @@ def train_teachers(
     seeds: tuple[int, ...],
     samples_seen: int = TrainingSettings.samples_seen,
     monitor: Monitor = SILENT,
+    labels: int | None = None,
 ) -> Teachers:
     """Return one teacher a seed, trained on the whole training pool with its hard labels.
 
     The last few are kept, so that the next run with the same teachers starts at once.
+
+    Parameters
+    ----------
+    labels
+        How many images of the pool each teacher sees, drawn per seed: few make a weak teacher.
+        All of them unless given.
     """
-    key = (dataset.name, hidden, seeds, samples_seen)
+    pool = dataset.training
+    labels = len(pool) if labels is None else labels
+    key = (dataset.name, hidden, seeds, samples_seen, labels)
     if (known := _teachers.get(key)) is not None:
         return known
     # Deep teachers want a smaller step than those with one hidden layer.
     learning_rate = 3e-3 if len(hidden) == 1 else 2e-3
     stack = MLPStack.initialise(layer_sizes(dataset, hidden), seeds)
-    pool = dataset.training
+    rows = [few_labels(pool.labels, labels, seed, "teacher's labels") for seed in seeds]
     trained = train_and_test(
         dataset,
         stack,
-        torch.arange(len(pool)).expand(len(seeds), -1),
+        torch.stack(rows),
         HardLabels(pool.labels, dataset.classes),
         TrainingSettings(samples_seen, learning_rate=learning_rate),
         monitor,
@@ -191,6 +256,24 @@ def agreement(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     it says what its teacher says.
     """
     return (student_logits.argmax(-1) == teacher_logits.argmax(-1)).double().mean(-1)
+
+
+def ensemble(logits: Tensor) -> Tensor:
+    """Return the mean probabilities of C networks, ``[S, C, N, classes]`` → ``[S, N, classes]``.
+
+    What they say together; :func:`accuracy` takes it like logits.
+    """
+    return torch.softmax(logits, dim=-1).mean(dim=1)
+
+
+def peer_agreement(answers: Tensor) -> Tensor:
+    """Return how often two of P networks name the same class, ``[S, P, N]`` → ``[S]``.
+
+    The mean over all pairs; 1 for a lone network.
+    """
+    alike = (answers.unsqueeze(1) == answers.unsqueeze(2)).double().mean(-1)  # [S, P, P]
+    peers = answers.shape[1]
+    return (alike.sum((1, 2)) - peers) / (peers * (peers - 1)) if peers > 1 else alike[:, 0, 0]
 
 
 def kl_to_teacher(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:

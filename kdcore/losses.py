@@ -27,6 +27,28 @@ class DistillationLoss(NamedTuple):
     soft: Tensor
 
 
+class MutualLoss(NamedTuple):
+    """The loss of each peer ``[..., P]`` with its two parts."""
+
+    #: hard + mimicry
+    total: Tensor
+    #: cross-entropy with the hard labels
+    hard: Tensor
+    #: mean KL of what the other peers say to what this peer says
+    mimicry: Tensor
+
+
+class DecoupledLoss(NamedTuple):
+    """The loss of each model ``[...]`` with its two parts, each before it is weighted."""
+
+    #: T² · the weighted sum of both parts
+    total: Tensor
+    #: T² · TCKD: is it the target class or another?
+    target: Tensor
+    #: T² · NCKD: which of the others?
+    non_target: Tensor
+
+
 def soft_labels(logits: Tensor, temperature: float | Tensor) -> Tensor:
     """Return the softened class probabilities ``[..., N, C]``.
 
@@ -77,9 +99,7 @@ def kl_divergence(
     """
     teacher_log_probs = torch.log_softmax(_at_temperature(teacher_logits, temperature), dim=-1)
     student_log_probs = torch.log_softmax(_at_temperature(student_logits, temperature), dim=-1)
-    teacher_probs = teacher_log_probs.exp()
-    terms = teacher_probs * (teacher_log_probs - student_log_probs)
-    return torch.where(teacher_probs > 0, terms, 0.0).sum(dim=-1).mean(dim=-1)
+    return _kl_of_each_example(teacher_log_probs, student_log_probs).mean(dim=-1)
 
 
 def distillation_loss(
@@ -162,6 +182,184 @@ def distillation_gradient(
 def hard_gradient(student_logits: Tensor, one_hot: Tensor, class_axis: int = -1) -> Tensor:
     """Return the gradient of the summed cross-entropy: ``p(1) − y``, in the logits' shape."""
     return torch.softmax(student_logits, dim=class_axis).sub_(one_hot)
+
+
+def hint_loss(student_features: Tensor, teacher_features: Tensor) -> Tensor:
+    """Return how far the regressed student features are from the hint: one value per model.
+
+        MSE = 1/(N·d) · Σ_n Σ_i (r_{n,i} − t_{n,i})²
+
+    The student's features have gone through the regressor, so that both are ``[..., N, d]``. The
+    teacher is a constant: no gradient flows into its features.
+
+    Notes
+    -----
+    Romero et al. (2015), *FitNets: hints for thin deep nets*, equation 3, with the mean over
+    features in place of half the sum, so that a weight means the same for every width.
+    """
+    return (student_features - teacher_features.detach()).square().mean(dim=(-2, -1))
+
+
+def hint_gradient(
+    student_features: Tensor, teacher_features: Tensor, feature_axis: int = -1
+) -> Tensor:
+    """Return the gradient of the summed :func:`hint_loss` of N examples by the student's features.
+
+        ∂(N·MSE)/∂r = 2/d · (r − t)
+
+    Features stand along ``feature_axis``; the two shapes broadcast.
+    """
+    width = student_features.shape[feature_axis]
+    return (student_features - teacher_features).mul_(2 / width)
+
+
+def mutual_loss(logits: Tensor, targets: Tensor) -> MutualLoss:
+    """Return the loss of each peer of a cohort, with its two parts.
+
+        L_i = CE_i + 1/(P − 1) · Σ_{j≠i} KL(p_j ‖ p_i)
+
+    Each peer learns from the labels and from what the P − 1 others say at this moment. They are
+    its teachers, so they are constants here: no gradient flows into their side. A lone peer has
+    nobody to learn from and keeps the cross-entropy.
+
+    Parameters
+    ----------
+    logits
+        ``[..., P, N, C]``, the peers in front of the examples.
+    targets
+        Integer labels ``[N]``, or ``[..., P, N]``.
+
+    Notes
+    -----
+    Zhang et al. (2018), *Deep mutual learning*, in its form for larger cohorts. There is no
+    temperature in it.
+    """
+    peers = logits.shape[-3]
+    hard = cross_entropy(logits, targets)
+    # Each pair: [..., peer that learns, peer that teaches]; what a peer tells itself is 0.
+    learners, teachers = torch.broadcast_tensors(logits.unsqueeze(-3), logits.unsqueeze(-4))
+    mimicry = kl_divergence(teachers.detach(), learners).sum(dim=-1) / max(1, peers - 1)
+    return MutualLoss(hard + mimicry, hard, mimicry)
+
+
+def mutual_gradient(
+    logits: Tensor, one_hot: Tensor, teaching: Tensor, class_axis: int = -1
+) -> Tensor:
+    """Return the gradient of the summed :func:`mutual_loss` of N examples by the logits.
+
+        ∂(N·L_i)/∂z_i = (p_i − y) + Σ_j w_ij · (p_i − p_j)
+
+    Parameters
+    ----------
+    logits, one_hot
+        ``[S, P, ...]``, and what broadcasts to it: peers along the second axis.
+    teaching
+        Who teaches whom, ``[P, P]``: row i holds the weights of the teachers of peer i, which sum
+        to 1, or are all 0 if it learns alone. So one stack holds cohorts of any size.
+    class_axis
+        Where the classes are.
+    """
+    probabilities = torch.softmax(logits, dim=class_axis)
+    taught = (teaching @ probabilities.flatten(2)).view_as(probabilities)
+    has_teachers = teaching.sum(1).view(-1, *[1] * (logits.ndim - 2))
+    return (has_teachers * probabilities).sub_(taught).add_(probabilities - one_hot)
+
+
+def decoupled_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    targets: Tensor,
+    temperature: float | Tensor,
+    target_weight: float | Tensor = 1.0,
+    non_target_weight: float | Tensor = 1.0,
+) -> DecoupledLoss:
+    """Return the distillation loss taken apart into target class and other classes.
+
+        total = T² · 1/N · Σ_n (w_t · TCKD_n + w_n · NCKD_n)
+        TCKD  = KL(b_teacher ‖ b_student),   b = (p_t, 1 − p_t): the target, or something else?
+        NCKD  = KL(p̂_teacher ‖ p̂_student),   p̂: the softmax over the other classes alone
+
+    Plain distillation is w_t = 1 with w_n = 1 − p_t of the teacher: it mutes the other classes
+    just where the teacher is sure. Free weights let them speak. The teacher is a constant.
+
+    Parameters
+    ----------
+    student_logits, teacher_logits
+        ``[..., N, C]``.
+    targets
+        Integer labels ``[..., N]``.
+    temperature
+        A number, or a tensor over the leading axes.
+    target_weight, non_target_weight
+        Numbers, or tensors that broadcast to the examples ``[..., N]``.
+
+    Notes
+    -----
+    Zhao et al. (2022), *Decoupled knowledge distillation*. There both weights are numbers.
+    """
+    squared = _per_model(temperature, student_logits) ** 2
+    teacher_parts = _split_at_target(teacher_logits.detach(), targets, temperature)
+    student_parts = _split_at_target(student_logits, targets, temperature)
+    target, non_target = (
+        _kl_of_each_example(torch.log_softmax(teacher, -1), torch.log_softmax(student, -1))
+        for teacher, student in zip(teacher_parts, student_parts, strict=True)
+    )
+    weighted = target_weight * target + non_target_weight * non_target
+    return DecoupledLoss(
+        squared * weighted.mean(dim=-1),
+        squared * target.mean(dim=-1),
+        squared * non_target.mean(dim=-1),
+    )
+
+
+def relational_loss(student_features: Tensor, teacher_features: Tensor) -> Tensor:
+    """Return how differently student and teacher space the examples out: one value per model.
+
+        mean over pairs n < m of Huber(ψ_student(n, m) − ψ_teacher(n, m))
+        ψ(n, m) = ‖h_n − h_m‖ / (mean distance of all pairs),   Huber(x) = x²/2, from 1 on |x| − ½
+
+    Distances have no direction and no unit: the two feature spaces need not have the same width,
+    and no regressor. The teacher is a constant.
+
+    Parameters
+    ----------
+    student_features, teacher_features
+        ``[..., N, d]``, each with its own d; N is at least 2.
+
+    Notes
+    -----
+    Park et al. (2019), *Relational knowledge distillation*: the distance-wise loss.
+    """
+    student = _relative_distances(student_features)
+    teacher = _relative_distances(teacher_features.detach())
+    student, teacher = torch.broadcast_tensors(student, teacher)
+    return torch.nn.functional.huber_loss(student, teacher, reduction="none").mean(dim=-1)
+
+
+def _kl_of_each_example(teacher_log_probs: Tensor, student_log_probs: Tensor) -> Tensor:
+    """Return Σ_i q_i · (ln q_i − ln p_i): ``[..., N, C]`` → ``[..., N]``."""
+    teacher_probs = teacher_log_probs.exp()
+    terms = teacher_probs * (teacher_log_probs - student_log_probs)
+    return torch.where(teacher_probs > 0, terms, 0.0).sum(dim=-1)
+
+
+def _split_at_target(
+    logits: Tensor, targets: Tensor, temperature: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return logits of (target, all others together) ``[..., N, 2]`` and of the others, C − 1."""
+    scaled = _at_temperature(logits, temperature)
+    classes = logits.shape[-1]
+    index = targets.expand(scaled.shape[:-1]).unsqueeze(-1)
+    others = scaled.gather(-1, (index + torch.arange(1, classes)) % classes)
+    together = torch.logsumexp(others, dim=-1, keepdim=True)
+    return torch.cat([scaled.gather(-1, index), together], dim=-1), others
+
+
+def _relative_distances(features: Tensor) -> Tensor:
+    """Return the distance of each pair of examples over their mean: ``[..., N·(N − 1)/2]``."""
+    first, second = torch.triu_indices(features.shape[-2], features.shape[-2], offset=1)
+    distances = torch.cdist(features, features)[..., first, second]
+    return distances / distances.mean(dim=-1, keepdim=True).clamp_min(1e-12)
 
 
 def _at_temperature(logits: Tensor, temperature: float | Tensor) -> Tensor:

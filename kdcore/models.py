@@ -43,21 +43,38 @@ class MLPStack:
 
     @classmethod
     def initialise(
-        cls, layer_sizes: Sequence[int], seeds: Sequence[int], conditions: int = 1
+        cls,
+        layer_sizes: Sequence[int],
+        seeds: Sequence[int],
+        conditions: int = 1,
+        peers: Sequence[int] | None = None,
     ) -> MLPStack:
         """Draw initial weights: the same seed gives the same network in every condition.
 
-        Weights and biases are uniform from −1/√inputs to 1/√inputs, what ``torch.nn.Linear`` does.
+        Parameters
+        ----------
+        peers
+            Which peer of a cohort each condition is, one number a condition. Peers start from
+            different weights, the same peer of the same seed always from the same; peer 0 is the
+            seed's own network, which all conditions are unless told otherwise.
         """
         sizes = tuple(layer_sizes)
+        peers = tuple(peers) if peers is not None else (0,) * conditions
+        if len(peers) != conditions:
+            raise ValueError(f"{conditions} conditions cannot be {len(peers)} peers")
+        kinds = sorted(set(peers))
+        draws = [
+            generator(seed, f"weights of peer {peer}" if peer else "weights")
+            for seed in seeds
+            for peer in kinds
+        ]
+        # Model s · conditions + c is a copy of the network of seed s and peer peers[c].
+        copies = [s * len(kinds) + kinds.index(peer) for s in range(len(seeds)) for peer in peers]
         weights, biases = [], []
-        draws = [generator(seed, "weights") for seed in seeds]
         for inputs, outputs in pairwise(sizes):
-            layers = torch.stack([torch.rand(outputs, inputs + 1, generator=g) for g in draws])
-            layers = (2 * layers - 1) / math.sqrt(inputs)
-            layers = layers.repeat_interleave(conditions, dim=0)
-            weights.append(layers[..., :-1].contiguous())
-            biases.append(layers[..., -1:].contiguous())
+            weight, bias = initial_layers(inputs, outputs, draws)
+            weights.append(weight[copies])
+            biases.append(bias[copies])
         return cls(sizes, tuple(seeds), conditions, weights, biases)
 
     def __len__(self) -> int:
@@ -85,16 +102,43 @@ class MLPStack:
             activations.append(torch.baddbmm(bias, weight, activations[-1]))
         return activations
 
-    @torch.no_grad()
     def logits(self, inputs: Tensor) -> Tensor:
         """Return logits ``[S, C, N, classes]`` for examples ``[N, D]`` that all models share."""
-        shape = (len(self.seeds), self.conditions, self.layer_sizes[-1], -1)
+        return self.features(inputs, -1)
+
+    @torch.no_grad()
+    def features(self, inputs: Tensor, layer: int) -> Tensor:
+        """Return what one layer says of examples ``[N, D]`` that all models share.
+
+        Parameters
+        ----------
+        layer
+            0 is the first hidden layer, −2 the last, −1 are the logits.
+
+        Returns
+        -------
+        Tensor
+            ``[S, C, N, width of the layer]``
+        """
+        shape = (len(self.seeds), self.conditions, self.layer_sizes[1:][layer], -1)
         examples = max(16, _EVALUATION_SIZE // (len(self) * max(self.layer_sizes[1:])))
         chunks = [
-            self.forward(chunk.expand(len(self.seeds), *chunk.shape))[-1].view(shape)
+            self.forward(chunk.expand(len(self.seeds), *chunk.shape))[layer].view(shape)
             for chunk in inputs.split(examples)
         ]
         return torch.cat(chunks, dim=-1).transpose(-1, -2)
+
+
+def initial_layers(
+    inputs: int, outputs: int, draws: Sequence[torch.Generator]
+) -> tuple[Tensor, Tensor]:
+    """Draw one layer from each generator: weights ``[R, out, in]`` and biases ``[R, out, 1]``.
+
+    Both are uniform from −1/√inputs to 1/√inputs, what ``torch.nn.Linear`` does.
+    """
+    layers = torch.stack([torch.rand(outputs, inputs + 1, generator=draw) for draw in draws])
+    layers = (2 * layers - 1) / math.sqrt(inputs)
+    return layers[..., :-1].contiguous(), layers[..., -1:].contiguous()
 
 
 def parameter_count(layer_sizes: Sequence[int]) -> int:

@@ -19,4 +19,31 @@ class Monitor:
         return False
 
 
+class Part(Monitor):
+    """Reports a computation as one part of a longer one.
+
+    Parameters
+    ----------
+    whole
+        Who hears of the longer computation.
+    start, end
+        Where in the longer computation this part begins and ends, as fractions.
+    stage
+        What the longer computation is called; what the part calls itself unless given.
+    """
+
+    def __init__(self, whole: Monitor, start: float, end: float, stage: str | None = None) -> None:
+        self._whole = whole
+        self._start = start
+        self._end = end
+        self._stage = stage
+
+    def report(self, stage: str, fraction: float, curve: LearningCurve) -> None:
+        done = self._start + fraction * (self._end - self._start)
+        self._whole.report(self._stage or stage, done, curve)
+
+    def is_cancelled(self) -> bool:
+        return self._whole.is_cancelled()
+
+
 SILENT = Monitor()

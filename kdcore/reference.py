@@ -463,6 +463,47 @@ def reproduce() -> list[dict[str, Setting | None]]:
     return rows
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One printed figure beside its reproduction, both as they are printed."""
+
+    table: Table
+    setting: Setting
+    #: entropy, student_accuracy, teacher_accuracy or parameters
+    quantity: str
+    published: str
+    reproduced: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two agree to the last printed digit."""
+        return self.published == self.reproduced
+
+
+def compare_cells() -> list[Cell]:
+    """Return every published figure beside its reproduction, rounded as it was printed."""
+    cells = []
+    for table in TABLES:
+        for published, measured in zip(PUBLISHED[table], run_table(table), strict=True):
+            for quantity, printed, found in (
+                ("entropy", published.entropy, measured.entropy),
+                ("student_accuracy", published.student_accuracy, measured.student_accuracy),
+                ("teacher_accuracy", published.teacher_accuracy, measured.teacher_accuracy),
+                ("parameters", published.parameters, measured.teacher_parameters),
+            ):
+                if printed is not None:
+                    style = ",d" if quantity == "parameters" else ".3f"
+                    figures = format(printed, style), format(found, style)
+                    cells.append(Cell(table, published.setting, quantity, *figures))
+    return cells
+
+
+def published_best(table: Table) -> int:
+    """Return the position of the row whose student the published table found best."""
+    accuracies = [row.student_accuracy for row in PUBLISHED[table]]
+    return accuracies.index(max(accuracies))
+
+
 # --------------------------------------------------- faults 1 and 2: held-out data, other seeds
 
 

@@ -69,7 +69,8 @@ class Number:
             raise self._refusal(text) from None
 
     def format(self, value: float) -> str:
-        return f"{value:g}"
+        # The shortest text that reads back as the same number.
+        return repr(int(value) if value == int(value) else value)
 
     def check(self, value: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -165,8 +166,8 @@ ALPHA = Number(
 )
 LABELS = Number(
     "labels",
-    "Labelled images",
-    "How many labelled images each student sees. The teacher has seen 900.",
+    "Labels",
+    "How many labelled images each student sees. Its teacher has seen 900 unless said otherwise.",
     10,
     900,
     whole=True,
@@ -179,6 +180,79 @@ SEEDS = Number(
     1000,
     whole=True,
 )
+LABEL_NOISE = Number(
+    "label_noise",
+    "Wrong labels",
+    "Share of the student's labels that are replaced by a wrong class.",
+    0,
+    0.9,  # with ten classes, labels that say nothing at all
+)
+TEACHER_LABELS = Number(
+    "teacher_labels",
+    "Teacher's labels",
+    "How many labelled images the teacher has learned from: few make a weak teacher.",
+    10,
+    900,
+    whole=True,
+)
+EPOCHS = Number(
+    "teacher_epochs",
+    "Teacher's epochs",
+    "How many times the teacher passes through its images; more make it surer of itself.",
+    1,
+    200,
+    whole=True,
+)
+ASSISTANT_LABELS = Number(
+    "assistant_labels",
+    "Assistant's images",
+    "How many images of the training pool the teacher teaches its assistant on.",
+    10,
+    900,
+    whole=True,
+)
+HINT_WEIGHT = Number(
+    "hint_weight",
+    "Hint weight β",
+    "Weight of the match with the teacher's hidden layer; the hard labels weigh 1.",
+    0,
+    1000,
+)
+COHORT = Number(
+    "peers",
+    "Peers",
+    "How many networks learn together, each from the others; 1 learns alone.",
+    1,
+    8,
+    whole=True,
+)
+GENERATIONS = Number(
+    "generations",
+    "Generations",
+    "How many times a new student is taught by the one before.",
+    1,
+    10,
+    whole=True,
+)
+HINT_LAYER = Number(
+    "hint_layer",
+    "Teacher's layer",
+    "Hidden layer of the teacher that gives the hint, counted from the input; 0 is the last.",
+    0,
+    4,
+    whole=True,
+)
+GUIDED_LAYER = Number(
+    "guided_layer",
+    "Student's layer",
+    "Hidden layer of the student that takes the hint, counted from the input; 0 is the last.",
+    0,
+    4,
+    whole=True,
+)
+STUDENT_HIDDEN = Shape("student_hidden", "Hidden layers of the student.")
+TEACHER_HIDDEN = Shape("teacher_hidden", "Hidden layers of the teacher.")
+ASSISTANT_HIDDEN = Shape("assistant_hidden", "Hidden layers of the assistant.")
 
 #: Every parameter of every experiment, by name.
 PARAMETERS: Mapping[str, Parameter] = {
@@ -189,8 +263,23 @@ PARAMETERS: Mapping[str, Parameter] = {
         LABELS,
         SEEDS,
         List("temperatures", "Temperatures to compare.", TEMPERATURE),
-        Shape("student_hidden", "Hidden layers of the student."),
-        Shape("teacher_hidden", "Hidden layers of the teacher."),
+        LABEL_NOISE,
+        HINT_WEIGHT,
+        GENERATIONS,
+        HINT_LAYER,
+        GUIDED_LAYER,
+        List("hint_weights", "Hint weights to compare.", HINT_WEIGHT),
+        List("peers", "Sizes of the cohorts to compare.", COHORT),
+        TEACHER_LABELS,
+        EPOCHS,
+        ASSISTANT_LABELS,
+        List("alphas", "Balances to compare.", ALPHA),
+        List("teachers", "Hidden layers of each teacher to compare.", TEACHER_HIDDEN, ";", 12),
+        List("map_teacher_labels", "Rows of the map: teacher's labels.", TEACHER_LABELS, ",", 10),
+        List("map_label_noise", "Columns of the map: wrong labels.", LABEL_NOISE, ",", 10),
+        STUDENT_HIDDEN,
+        TEACHER_HIDDEN,
+        ASSISTANT_HIDDEN,
     )
 }
 

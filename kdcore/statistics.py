@@ -86,3 +86,35 @@ def verdict(difference: Interval) -> Verdict:
     if difference.high < 0:
         return "hurts"
     return "no clear difference"
+
+
+def not_told_apart(values: ArrayLike) -> tuple[int, tuple[int, ...]]:
+    """Return the best condition, and all that cannot be told apart from it.
+
+    A condition cannot be told apart from the best if the 95 % interval of their paired difference
+    includes zero. The best itself is always among them.
+
+    Parameters
+    ----------
+    values
+        One value for each seed and condition, ``[S, C]``; more is better.
+
+    Returns
+    -------
+    best : int
+        The condition with the largest mean; the first of them where means are equal.
+    alike : tuple of int
+        Conditions that may be as good, in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If the values are not ``[S, C]`` with at least one of each.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ValueError(f"values must be [seeds, conditions], not of shape {table.shape}")
+    best = int(table.mean(axis=0).argmax())
+    differences = [paired_difference(column, table[:, best]) for column in table.T]
+    alike = [i for i, d in enumerate(differences) if verdict(d) == "no clear difference"]
+    return best, tuple(alike)

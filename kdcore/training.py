@@ -66,6 +66,7 @@ def train(
     settings: TrainingSettings,
     on_epoch: Callable[[Progress], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
+    extra_parameters: Sequence[Tensor] = (),
 ) -> None:
     """Train all models of a stack in place, with Adam.
 
@@ -81,6 +82,9 @@ def train(
         Called at the end of each epoch (at most once per batch), for progress and curves.
     is_cancelled
         Asked before each batch.
+    extra_parameters
+        What else is trained, by the same steps: parts of the objective, such as a regressor, that
+        the tensors it returns depend on.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def train(
     Diverged
         If a parameter is no longer a finite number; checked at the end of each epoch.
     """
-    parameters = stack.parameters
+    parameters = [*stack.parameters, *extra_parameters]
     optimiser = Adam(parameters, settings.learning_rate)
     batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
     samples_seen = epoch = 0

@@ -89,7 +89,7 @@ def show_progress(job: Job[Any]) -> None:
 # ------------------------------------------------------------------------------- the controls
 
 with st.container(key="controls"):
-    first, second, third, fourth = st.columns([3, 3, 3, 3.6], gap="medium")
+    first, second, third, fourth = st.columns([5, 5, 5, 7], gap="medium")
     with first:
         temperature_slider(controls)
     with second:
@@ -131,7 +131,11 @@ with right:
     cards.accuracies(result, words["results"], stale=not job.is_done)
     with st.container(key="provenance"):
         if result and job.is_done:
-            cards.provenance(result, words["results"])
+            charts.provenance(
+                words["results"]["provenance"].format(
+                    n=result.gain.n, seconds=f"{result.seconds:.1f}"
+                )
+            )
         else:
             jobs.follow(job, show_progress)
 
@@ -175,7 +179,7 @@ with right:
             ),
             words["curves"]["alternative"].format(
                 **{
-                    who: cards.percent(getattr(result, who))
+                    who: charts.percent(getattr(result, who))
                     for who in ("teacher", "hard", "distilled")
                 }
             ),

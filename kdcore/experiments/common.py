@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kdcore.data import Dataset, few_labels
+from kdcore.data import Dataset, few_labels, noisy_labels
 from kdcore.distillation import (
     LearningCurve,
     Response,
@@ -22,6 +22,7 @@ from kdcore.distillation import (
     train_and_test,
 )
 from kdcore.losses import entropy, soft_labels
+from kdcore.methods import regressor_parameters
 from kdcore.models import MLPStack, parameter_count
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import PARAMETERS, CheckedSettings
@@ -72,6 +73,19 @@ class Result:
         """The table."""
         return self.measured.rows
 
+    @property
+    def accuracy(self) -> Tensor:
+        """Test accuracy of each seed in the condition of each row, ``[S, rows]``.
+
+        Raises
+        ------
+        ValueError
+            If this experiment does not measure it.
+        """
+        if self.measured.accuracy is None:
+            raise ValueError(f"{self.experiment} has no accuracy per seed")
+        return self.measured.accuracy
+
     def as_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
         return {
@@ -102,7 +116,8 @@ class Experiment:
         known = [field.name for field in fields(self.settings)]  # type: ignore[arg-type]
         for key in texts:
             if key not in known:
-                raise ValueError(f"{self.name} has no setting {key!r}; it has: {', '.join(known)}")
+                has = f"it has: {', '.join(known)}" if known else "nothing in it can be set"
+                raise ValueError(f"{self.name} has no setting {key!r}; {has}")
         return self.settings(**{key: PARAMETERS[key].parse(text) for key, text in texts.items()})
 
     def run(self, settings: CheckedSettings, monitor: Monitor = SILENT) -> Result:
@@ -114,30 +129,63 @@ class Experiment:
 
 def train_students(
     dataset: Dataset,
-    teachers: Teachers,
+    teachers: Teachers | Sequence[Teachers],
     seeds: tuple[int, ...],
     labels: int,
     hidden: tuple[int, ...],
     temperatures: Sequence[float],
     alphas: Sequence[float],
     monitor: Monitor = SILENT,
+    label_noise: float = 0.0,
 ) -> Trained:
     """Train one student a seed and condition on the seed's few labelled images.
 
     The conditions are the pairs of ``temperatures`` and ``alphas``; α = 1 is the hard-label
     baseline. Each seed has its own teacher, labelled images, initial weights and batch order,
     the same in every condition.
+
+    Parameters
+    ----------
+    teachers
+        Who teaches: the same in all conditions, or one for each condition.
+    label_noise
+        Share of the student's hard labels that are wrong.
     """
-    rows = torch.stack([few_labels(dataset.training.labels, labels, seed) for seed in seeds])
+    rows, seen = draw_labels(dataset, seeds, labels, label_noise)
+    if isinstance(teachers, Teachers):
+        teacher_logits = teachers.training_logits
+    else:
+        teacher_logits = torch.stack([each.training_logits for each in teachers], dim=1)
     return train_and_test(
         dataset,
         MLPStack.initialise(layer_sizes(dataset, hidden), seeds, len(alphas)),
         rows,
-        Response(dataset.training.labels, teachers.training_logits, temperatures, alphas),
+        Response(seen, teacher_logits, temperatures, alphas),
         TrainingSettings(STUDENT_SAMPLES),
         monitor,
         "students",
     )
+
+
+def draw_labels(
+    dataset: Dataset, seeds: Sequence[int], labels: int, label_noise: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Draw what each seed's students see of the training pool.
+
+    Returns
+    -------
+    rows : Tensor
+        The rows of their labelled images, ``[S, labels]``.
+    seen : Tensor
+        The labels of the whole pool as they see them, ``[S, N]``: those of the rows are wrong for
+        a share ``label_noise``.
+    """
+    pool = dataset.training.labels
+    rows = torch.stack([few_labels(pool, labels, seed) for seed in seeds])
+    seen = pool.repeat(len(seeds), 1)
+    for own, own_rows, seed in zip(seen, rows, seeds, strict=True):
+        own[own_rows] = noisy_labels(own[own_rows], label_noise, dataset.classes, seed)
+    return rows, seen
 
 
 def accuracy_columns(accuracy: Tensor, baseline: Tensor | None) -> Row:
@@ -171,9 +219,14 @@ def training_work(hidden: tuple[int, ...], models: int, samples: int) -> float:
     return 3.0 * parameter_count((64, *hidden, 10)) * models * samples
 
 
-def teacher_samples(dataset: Dataset) -> int:
+def regressor_work(student_width: int, teacher_width: int, regressors: int) -> float:
+    """Return the multiply-adds of training regressors: work, though no part of the student."""
+    return 3.0 * regressor_parameters(student_width, teacher_width) * regressors * STUDENT_SAMPLES
+
+
+def teacher_samples(dataset: Dataset, epochs: int = TEACHER_EPOCHS) -> int:
     """Return how many samples a teacher sees."""
-    return TEACHER_EPOCHS * len(dataset.training)
+    return epochs * len(dataset.training)
 
 
 def measured_curve(curve: LearningCurve, condition: int) -> MeasuredCurve:

@@ -10,13 +10,9 @@ import streamlit as st
 from kdcore.experiments.lab import LabResult
 from kdcore.figures import MARKERS
 from kdcore.statistics import Interval
+from pages.common import charts
 
 _ROWS = ("teacher", "hard", "distilled")
-
-
-def percent(interval: Interval) -> str:
-    """Write an accuracy as ``83.4 ± 1.0 %``."""
-    return f"{100 * interval.mean:.1f} ± {100 * interval.half_width:.1f} %"
 
 
 def accuracies(result: LabResult | None, words: dict[str, Any], stale: bool) -> None:
@@ -30,12 +26,6 @@ def accuracies(result: LabResult | None, words: dict[str, Any], stale: bool) -> 
         f'<section class="cards{" stale" if stale else ""}" aria-label="{words["heading"]}">'
         f"<h2>{escape(words['heading'])}</h2>{rows}{_gain(result, words)}</section>"
     )
-
-
-def provenance(result: LabResult, words: dict[str, Any]) -> None:
-    """Say where the figures come from."""
-    text = words["provenance"].format(n=result.gain.n, seconds=f"{result.seconds:.1f}")
-    st.html(f'<p class="provenance">{escape(text)}</p>')
 
 
 def _accuracy_row(who: str, result: LabResult | None, name: str, left_end: float) -> str:
@@ -69,17 +59,16 @@ def _gain(result: LabResult | None, words: dict[str, Any]) -> str:
     if result is None:
         return '<div class="gain"><p class="verdict">–</p><p>&nbsp;</p><p>&nbsp;</p></div>'
     verdict = result.verdict.replace(" ", "_")
-    mean, half_width = 100 * result.gain.mean, 100 * result.gain.half_width
     reason = words[f"because_{verdict}"].format(n=result.gain.n)
     agreement = words["agreement"].format(
         hard=f"{100 * result.hard_agreement.mean:.0f} %",
         distilled=f"{100 * result.distilled_agreement.mean:.0f} %",
     )
-    sign = "−" if mean < 0 else "+"
+    gain = charts.points(result.gain.mean, result.gain.half_width)
     return (
         f'<div class="gain {verdict}"><p class="verdict">{escape(words["gain"])} '
-        f'<strong>{escape(words[verdict])}</strong>: <span class="number">{sign}{abs(mean):.1f} ± '
-        f"{half_width:.1f}</span> {escape(words['points'])}</p>"
+        f'<strong>{escape(words[verdict])}</strong>: <span class="number">{gain}</span> '
+        f"{escape(words['points'])}</p>"
         f"<p>{escape(reason)}</p><p>{escape(agreement)}</p></div>"
     )
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+
+from kdcore.experiments.common import Result, Row
+from kdcore.statistics import Interval
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,6 +25,33 @@ def show(figure: Figure, table: pd.DataFrame, alternative: str, key: str) -> Non
     st.plotly_chart(figure, key=key, alt=alternative, config=config)
     with st.expander("Table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, key=f"{key}-table")
+
+
+def table(rows: Sequence[Row], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return rows of an experiment as a table, with all their columns or some."""
+    return pd.DataFrame(rows)[list(columns or rows[0])]
+
+
+def interval(result: Result, row: Row) -> Interval:
+    """Return the student accuracy of a row with its interval."""
+    seeds = getattr(result.settings, "seeds", 1)
+    return Interval(row["student_accuracy"], row["student_accuracy_ci"], seeds)
+
+
+def percent(value: Interval) -> str:
+    """Write an accuracy as ``83.4 ± 1.0 %``."""
+    return f"{100 * value.mean:.1f} ± {100 * value.half_width:.1f} %"
+
+
+def points(gain: float, half_width: float) -> str:
+    """Write a gain in accuracy as ``+4.1 ± 1.2`` (percentage points)."""
+    sign = "−" if gain < 0 else "+"
+    return f"{sign}{100 * abs(gain):.1f} ± {100 * half_width:.1f}"
+
+
+def provenance(text: str) -> None:
+    """Show the small mark that says where figures come from."""
+    st.html(f'<p class="provenance">{escape(text)}</p>', width="content")
 
 
 def placeholder(height: int) -> None:

@@ -6,13 +6,24 @@ link, and when the learner goes back in the browser. What it says is clamped, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import streamlit as st
 
-from kdcore.settings import ALPHA, LABELS, TEMPERATURE, Number
+from kdcore.settings import (
+    ALPHA,
+    EPOCHS,
+    LABEL_NOISE,
+    LABELS,
+    SEEDS,
+    TEACHER_HIDDEN,
+    TEACHER_LABELS,
+    TEMPERATURE,
+    Number,
+    Shape,
+)
 
 #: Meaning of the parameters in the address; raised when old links would mean something else.
 ADDRESS_VERSION = "1"
@@ -70,6 +81,11 @@ class Slider:
     def name(self) -> str:
         return self.parameter.name
 
+    @property
+    def label(self) -> str:
+        """What the learner reads beside the slider."""
+        return self.parameter.label
+
     def read(self, text: str) -> tuple[float, str | None]:
         return nearest_number(text, self.name, self.default, self._fit)
 
@@ -104,6 +120,10 @@ class Choice:
     default: int
     as_slider: bool = False
 
+    def with_default(self, default: int) -> Choice:
+        """Return the same control with another value for a first visit."""
+        return replace(self, default=default)
+
     def read(self, text: str) -> tuple[int, str | None]:
         return nearest_number(text, self.name, self.default, self._fit)
 
@@ -122,6 +142,103 @@ class Choice:
             )
         else:
             st.selectbox(self.label, self.options, key=key, help=self.help, persist_state="session")
+
+
+@dataclass(frozen=True)
+class ShapeChoice:
+    """One of a few network shapes."""
+
+    parameter: Shape
+    label: str
+    options: Sequence[tuple[int, ...]]
+    default: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+    def read(self, text: str) -> tuple[tuple[int, ...], str | None]:
+        for option in self.options:
+            if self.write(option) == text:
+                return option, None
+        default = self.write(self.default)
+        return self.default, f"“{self.name}={text[:40]}” is not on offer; {default} is used."
+
+    def write(self, value: tuple[int, ...]) -> str:
+        return self.parameter.format(value)
+
+    def show(self, key: str) -> None:
+        st.selectbox(
+            self.label,
+            self.options,
+            key=key,
+            help=self.parameter.help,
+            format_func=lambda shape: "–".join(map(str, shape)),
+            persist_state="session",
+        )
+
+
+@dataclass(frozen=True)
+class Named:
+    """One of a few things that have a name."""
+
+    name: str
+    label: str
+    help: str
+    #: What the address says, and what the learner reads.
+    options: Mapping[str, str]
+    default: str
+    as_tabs: bool = False
+
+    def read(self, text: str) -> tuple[str, str | None]:
+        if text in self.options:
+            return text, None
+        note = f"“{self.name}={text[:40]}” in the address is not on offer; {self.default} is used."
+        return self.default, note
+
+    def write(self, value: str) -> str:
+        return value
+
+    def show(self, key: str) -> None:
+        options = list(self.options)
+        if self.as_tabs:
+            st.segmented_control(
+                self.label,
+                options,
+                key=key,
+                required=True,
+                format_func=self.options.__getitem__,
+                persist_state="session",
+            )
+        else:
+            st.selectbox(
+                self.label,
+                options,
+                key=key,
+                help=self.help,
+                format_func=self.options.__getitem__,
+                persist_state="session",
+            )
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """Something extra that is trained on request."""
+
+    name: str
+    label: str
+    default: bool = False
+
+    def read(self, text: str) -> tuple[bool, str | None]:
+        if text in ("0", "1"):
+            return text == "1", None
+        return self.default, f"“{self.name}={text[:40]}” in the address is neither 0 nor 1."
+
+    def write(self, value: bool) -> str:
+        return str(int(value))
+
+    def show(self, key: str) -> None:
+        st.toggle(self.label, key=key, persist_state="session")
 
 
 @dataclass(frozen=True)
@@ -162,7 +279,20 @@ STUDENT_WIDTH = Choice(
     (4, 8, 16, 32, 64, 128),
     32,
 )
-LABELLED_IMAGES = Choice("labels", LABELS.label, LABELS.help, (20, 50, 100, 200, 400, 900), 50)
+LABELLED_IMAGES = Choice("labels", LABELS.label, LABELS.help, (20, 50, 100, 200, 300, 900), 50)
+
+TEACHER_SHAPE = ShapeChoice(
+    TEACHER_HIDDEN,
+    "Teacher's hidden layers",
+    ((16,), (64,), (256,), (256, 128), (512, 256, 128)),
+    (256, 128),
+)
+SEED_COUNT = Choice("seeds", SEEDS.label, SEEDS.help, (5, 7, 10, 20, 40), 10)
+TEACHER_TRAINING = Choice("teacher_epochs", EPOCHS.label, EPOCHS.help, (5, 15, 30, 60), 15)
+TEACHER_SEES = Choice(
+    "teacher_labels", TEACHER_LABELS.label, TEACHER_LABELS.help, (30, 60, 150, 300, 900), 60
+)
+WRONG_LABELS = Slider(LABEL_NOISE, 0.0, 0.0, 0.6, 0.1)
 
 
 class Controls:
@@ -186,6 +316,14 @@ class Controls:
 
     def __setitem__(self, name: str, value: Any) -> None:
         st.session_state[self.key(name)] = value
+
+    def text(self, name: str) -> str:
+        """Return the value of a control as the address writes it."""
+        return self._controls[name].write(self[name])
+
+    def label(self, name: str) -> str:
+        """Return the name of a control as the learner reads it."""
+        return getattr(self._controls[name], "label", name)
 
     def show(self, name: str) -> None:
         """Draw one control here."""

@@ -33,6 +33,13 @@ class Entry:
 #: The sidebar: groups of pages in reading order. The first page is the default one.
 NAVIGATION: dict[str, list[Entry]] = {
     "Start": [Entry("lab", ":material/science:")],
+    "Experiments": [
+        Entry("temperature", ":material/thermostat:"),
+        Entry("teacher_size", ":material/school:"),
+        Entry("balance", ":material/balance:"),
+    ],
+    "Variants": [Entry("four_ways", ":material/account_tree:")],
+    "In practice": [Entry("reference_run", ":material/fact_check:")],
 }
 
 
@@ -60,11 +67,20 @@ def page(name: str) -> dict[str, Any]:
     return text
 
 
+def page_link(name: str, label: str) -> None:
+    """Draw a link to another page."""
+    st.page_link(_page(_entry(name), name), label=label)
+
+
+def _entry(name: str) -> Entry:
+    return next(e for entries in NAVIGATION.values() for e in entries if e.name == name)
+
+
 def _navigation() -> StreamlitPage:
     st.set_page_config(page_title=PRODUCT, page_icon=str(ASSETS / "mark.svg"), layout="wide")
     st.logo(str(ASSETS / "mark.svg"), size="large")
     pages = {
-        group: [_page(entry, entry.name.replace("_", "-")) for entry in entries]
+        group: [_page(entry, entry.name) for entry in entries]
         for group, entries in NAVIGATION.items()
     }
     # Streamlit serves the default page at the bare address only, and keeps its name reserved.

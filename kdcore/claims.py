@@ -1,0 +1,174 @@
+"""What a run says of a claim of the field. Verdicts are computed here, from paired comparisons.
+
+Each function takes the result of an experiment. A claim is ``"supported"`` or ``"contradicted"``
+only where intervals say so; everything else is ``"undecided"``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from kdcore.experiments.common import Result
+from kdcore.statistics import Interval, Verdict, not_told_apart
+
+ClaimVerdict = Literal["supported", "contradicted", "undecided"]
+Position = Literal["low", "inside", "high", "alike"]
+Pattern = Literal["low", "inside", "high", "alike", "nothing", "hurts"]
+
+#: The temperatures that practice calls the sweet spot.
+SWEET_SPOT = (3.0, 5.0)
+
+
+def position_of_best(accuracy: Tensor) -> Position:
+    """Say where along an ordered row of conditions ``[S, C]`` the best accuracy lies.
+
+    ``"low"`` or ``"high"``: at that end, and the other end can be told apart from the best;
+    ``"inside"``: both ends can; ``"alike"``: neither can.
+    """
+    _, best = not_told_apart(accuracy)
+    low, high = 0 in best, accuracy.shape[1] - 1 in best
+    if low and high:
+        return "alike"
+    if low:
+        return "low"
+    return "high" if high else "inside"
+
+
+# ------------------------------------------------------------------------------- temperature
+
+
+def temperature_pattern(result: Result) -> Pattern:
+    """Say what temperature did: where the best one lies, or that none helps."""
+    verdicts = [row["verdict"] for row in result.rows]
+    if "helps" not in verdicts:
+        return "hurts" if "hurts" in verdicts else "nothing"
+    return position_of_best(_without_baseline(result))
+
+
+def best_temperatures(result: Result) -> tuple[float, tuple[float, ...]]:
+    """Return the best temperature and all that cannot be told apart from it, itself included."""
+    temperatures = [row["temperature"] for row in result.rows[1:]]
+    best, alike = not_told_apart(_without_baseline(result))
+    return temperatures[best], tuple(temperatures[i] for i in alike)
+
+
+def sweet_spot_is_3_to_5(result: Result) -> ClaimVerdict:
+    """Judge the claim that T from 3 to 5 is the sweet spot.
+
+    Supported if the best temperatures lie there and both ends of the range are worse; contradicted
+    if every temperature there can be told apart from the best, or if none helps at all.
+    """
+    pattern = temperature_pattern(result)
+    if pattern in ("nothing", "hurts"):
+        return "contradicted"
+    low, high = SWEET_SPOT
+    tested = [r["temperature"] for r in result.rows[1:] if low <= r["temperature"] <= high]
+    _, alike = best_temperatures(result)
+    if tested and not set(tested) & set(alike):
+        return "contradicted"
+    return "supported" if tested and pattern == "inside" else "undecided"
+
+
+# ------------------------------------------------------------------------------ teacher size
+
+
+def teacher_size_pattern(result: Result) -> Pattern:
+    """Say whose student is best along the teachers in the order given, or that none gains."""
+    verdicts = [row["verdict"] for row in result.rows]
+    if "helps" not in verdicts:
+        return "hurts" if "hurts" in verdicts else "nothing"
+    return position_of_best(result.accuracy)
+
+
+def bigger_is_not_always_better(result: Result) -> ClaimVerdict:
+    """Judge the claim that the largest teacher need not have the best student.
+
+    Supported if the largest teacher's student can be told apart from the best; contradicted if it
+    is the best and can be told apart from all others.
+    """
+    sizes = [row["teacher_parameters"] for row in result.rows]
+    largest = sizes.index(max(sizes))
+    _, alike = not_told_apart(result.accuracy)
+    if largest not in alike:
+        return "supported"
+    return "contradicted" if alike == (largest,) else "undecided"
+
+
+def assistant_helps(result: Result) -> ClaimVerdict:
+    """Judge the claim that a teacher assistant helps, by its row's verdict against direct."""
+    (row,) = (row for row in result.rows if row["route"] == "via-assistant")
+    return _from_verdict(row["verdict"])
+
+
+# ----------------------------------------------------------------------------------- balance
+
+
+def balance_beats_either(result: Result) -> ClaimVerdict:
+    """Judge the claim that a mixture of hard and soft labels beats either alone.
+
+    Supported if the best α lies inside and both ends can be told apart from it; contradicted if
+    every mixture can be told apart from the best, which is an end then.
+    """
+    alphas = [row["alpha"] for row in result.rows]
+    _, alike = not_told_apart(result.accuracy)
+    if all(alphas[i] in (0.0, 1.0) for i in alike):
+        return "contradicted"
+    both_ends_worse = not any(alphas[i] in (0.0, 1.0) for i in alike)
+    return "supported" if both_ends_worse and {0.0, 1.0} <= set(alphas) else "undecided"
+
+
+# ---------------------------------------------------------------------------------- variants
+
+
+def best_way_to_teach(result: Result) -> str:
+    """Name the variant of the four that helps most.
+
+    ``"nothing"`` if none of them helps; ``"alike"`` if another one cannot be told apart from it.
+    """
+    names = [row["variant"] for row in result.rows]
+    four = [names.index(name) for name in ("response", "feature", "self", "online")]
+    if not any(result.rows[i]["verdict"] == "helps" for i in four):
+        return "nothing"
+    best, alike = not_told_apart(result.accuracy[:, four])
+    return names[four[best]] if len(alike) == 1 else "alike"
+
+
+# ------------------------------------------------------------------------- the reference run
+
+
+def how_often_best(
+    times_best: float, seeds: int
+) -> Literal["always", "mostly", "sometimes", "never"]:
+    """Put into words how often one row of a table came out best over seeds."""
+    share = times_best / seeds
+    if share >= 0.9:
+        return "always"
+    if share > 0.5:
+        return "mostly"
+    return "sometimes" if share > 0 else "never"
+
+
+def against_chance(accuracy: Interval, chance: float) -> Literal["above", "chance", "below"]:
+    """Say on which side of chance an accuracy's interval lies, or that it includes it."""
+    if accuracy.low > chance:
+        return "above"
+    return "below" if accuracy.high < chance else "chance"
+
+
+# ---------------------------------------------------------------------------------- helpers
+
+
+def _from_verdict(outcome: Verdict) -> ClaimVerdict:
+    """Turn the verdict on a gain into one on the claim that there is a gain."""
+    verdicts: dict[Verdict, ClaimVerdict] = {
+        "helps": "supported",
+        "hurts": "contradicted",
+        "no clear difference": "undecided",
+    }
+    return verdicts[outcome]
+
+
+def _without_baseline(result: Result) -> Tensor:
+    return result.accuracy[:, 1:]

@@ -1,0 +1,207 @@
+"""Experiment 3: whom to trust, the labels or the teacher?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import product
+
+from kdcore.data import Dataset, digits
+from kdcore.distillation import Teachers, Trained, train_teachers
+from kdcore.experiments.common import (
+    STUDENT_SAMPLES,
+    TEACHER_EPOCHS,
+    Measured,
+    Row,
+    accuracy_columns,
+    measured_curve,
+    train_students,
+    training_work,
+)
+from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.settings import CheckedSettings
+from kdcore.statistics import Interval, mean_interval, not_told_apart
+
+#: The teacher of this experiment. What makes it weak or strong is how many labels it has seen; a
+#: small network stays unsure of what it has not seen, and so leaves the labels something to say.
+WEAK_TEACHER_HIDDEN = (64,)
+
+HARD_ONLY = 1.0
+
+
+@dataclass(frozen=True)
+class BalanceSettings(CheckedSettings):
+    """What is compared: several balances α between the hard labels and the teacher."""
+
+    labels: int = 300
+    label_noise: float = 0.0
+    # A weak teacher, right in three of four cases: with a strong one nearly all soft is best.
+    teacher_labels: int = 60
+    student_hidden: tuple[int, ...] = (32,)
+    temperature: float = 4.0
+    alphas: tuple[float, ...] = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
+    seeds: int = 20
+
+    @property
+    def conditions(self) -> tuple[float, ...]:
+        """The alphas with the baseline α = 1, which comes last if it was not asked for."""
+        return self.alphas if HARD_ONLY in self.alphas else (*self.alphas, HARD_ONLY)
+
+    def work(self) -> float:
+        students = self.seeds * len(self.conditions)
+        return training_work(
+            WEAK_TEACHER_HIDDEN, self.seeds, TEACHER_EPOCHS * self.teacher_labels
+        ) + training_work(self.student_hidden, students, STUDENT_SAMPLES)
+
+
+def balance(settings: BalanceSettings, monitor: Monitor = SILENT) -> Measured:
+    """Compare students that trust the hard labels and the teacher in different proportions.
+
+        L = α · CE(student, labels) + (1 − α) · T² · KL(teacher_T ‖ student_T)
+
+    α weighs the hard labels; several popular code bases mean the soft ones by the same letter.
+
+    The teacher has learned from ``teacher_labels`` images, drawn apart from the student's, and all
+    their labels were right. Of the student's labels a share ``label_noise`` is wrong. Test labels
+    are always right. The gain is against α = 1: the hard labels alone.
+    """
+    dataset, seeds = digits(), tuple(range(settings.seeds))
+    teachers = _train_weak_teachers(dataset, settings, seeds, monitor)
+    students = _train_balanced_students(dataset, teachers, settings, seeds, monitor)
+    baseline = students.accuracy[:, settings.conditions.index(HARD_ONLY)]
+    rows: list[Row] = [
+        {
+            "alpha": alpha,
+            "label_type": _label_type(alpha),
+            **accuracy_columns(accuracy, None if alpha == HARD_ONLY else baseline),
+            "teacher_accuracy": teachers.accuracy.mean().item(),
+        }
+        for alpha, accuracy in zip(settings.conditions, students.accuracy.unbind(1), strict=True)
+    ]
+    curves = [measured_curve(students.curve, condition) for condition in range(len(rows))]
+    return Measured(rows, students.accuracy, curves)
+
+
+@dataclass(frozen=True)
+class BalanceMapSettings(CheckedSettings):
+    """What the map spans: how much the teacher has seen × how many labels are wrong."""
+
+    map_teacher_labels: tuple[int, ...] = (30, 60, 150, 900)
+    map_label_noise: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6)
+    labels: int = 300
+    student_hidden: tuple[int, ...] = (32,)
+    temperature: float = 4.0
+    alphas: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    seeds: int = 10
+
+    def cell(self, teacher_labels: int, label_noise: float) -> BalanceSettings:
+        """Return the settings of the one experiment that a cell of the map stands for."""
+        return BalanceSettings(
+            labels=self.labels,
+            label_noise=label_noise,
+            teacher_labels=teacher_labels,
+            student_hidden=self.student_hidden,
+            temperature=self.temperature,
+            alphas=self.alphas,
+            seeds=self.seeds,
+        )
+
+    def work(self) -> float:
+        cells = product(self.map_teacher_labels, self.map_label_noise)
+        return sum(self.cell(*where).work() for where in cells)
+
+
+@dataclass(frozen=True)
+class BalanceCell:
+    """One cell of the map: where the best balance lies, and how sure that is."""
+
+    teacher_labels: int
+    label_noise: float
+    #: Accuracy of the teacher.
+    teacher: Interval
+    alphas: tuple[float, ...]
+    #: Accuracy of the students, one interval for each of the alphas.
+    accuracy: tuple[Interval, ...]
+    best_alpha: float
+    #: Every α that cannot be told apart from the best, itself included.
+    alike: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BalanceMap:
+    """The cells of the map, teacher by teacher, each with the noises in order."""
+
+    settings: BalanceMapSettings
+    cells: tuple[BalanceCell, ...]
+    seconds: float
+
+
+def best_alpha_map(settings: BalanceMapSettings, monitor: Monitor = SILENT) -> BalanceMap:
+    """Find the best balance α for each teacher quality and share of wrong labels.
+
+    The better the teacher and the worse the labels, the smaller the best α.
+    """
+    started = time.perf_counter()
+    dataset, seeds = digits(), tuple(range(settings.seeds))
+    where = list(product(settings.map_teacher_labels, settings.map_label_noise))
+    cells = []
+    for i, (teacher_labels, label_noise) in enumerate(where):
+        part = Part(monitor, i / len(where), (i + 1) / len(where), "map")
+        cells.append(_cell(dataset, settings.cell(teacher_labels, label_noise), seeds, part))
+    return BalanceMap(settings, tuple(cells), time.perf_counter() - started)
+
+
+def _cell(
+    dataset: Dataset, settings: BalanceSettings, seeds: tuple[int, ...], monitor: Monitor
+) -> BalanceCell:
+    # Cells of a row share their teacher, which is kept; so its share of the time is not shown.
+    teachers = _train_weak_teachers(dataset, settings, seeds, Part(monitor, 0, 0))
+    accuracy = _train_balanced_students(dataset, teachers, settings, seeds, monitor).accuracy
+    best, alike = not_told_apart(accuracy.numpy())
+    return BalanceCell(
+        settings.teacher_labels,
+        settings.label_noise,
+        mean_interval(teachers.accuracy),
+        settings.conditions,
+        tuple(mean_interval(column) for column in accuracy.unbind(1)),
+        settings.conditions[best],
+        tuple(settings.conditions[i] for i in alike),
+    )
+
+
+def _train_weak_teachers(
+    dataset: Dataset, settings: BalanceSettings, seeds: tuple[int, ...], monitor: Monitor
+) -> Teachers:
+    # Passes are counted, not samples: a teacher drilled on a few images would be as sure as it is
+    # wrong. With all 900 it trains as long as the teachers of the other experiments.
+    samples = TEACHER_EPOCHS * settings.teacher_labels
+    return train_teachers(
+        dataset, WEAK_TEACHER_HIDDEN, seeds, samples, monitor, settings.teacher_labels
+    )
+
+
+def _train_balanced_students(
+    dataset: Dataset,
+    teachers: Teachers,
+    settings: BalanceSettings,
+    seeds: tuple[int, ...],
+    monitor: Monitor,
+) -> Trained:
+    """Train one student a seed and α."""
+    return train_students(
+        dataset,
+        teachers,
+        seeds,
+        settings.labels,
+        settings.student_hidden,
+        [settings.temperature] * len(settings.conditions),
+        settings.conditions,
+        monitor,
+        settings.label_noise,
+    )
+
+
+def _label_type(alpha: float) -> str:
+    if alpha == HARD_ONLY:
+        return "hard only"
+    return "mixed" if alpha else "soft only"

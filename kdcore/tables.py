@@ -1,0 +1,41 @@
+"""A result as a table in plain text that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from kdcore.experiments.common import Result
+from kdcore.settings import PARAMETERS
+
+
+def as_csv(result: Result) -> str:
+    """Return the table as CSV; each line carries settings, seeds and versions with it."""
+    settings = {
+        f"setting_{name}": PARAMETERS[name].format(value)
+        for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
+    }
+    versions = {"torch": torch.__version__, "python": platform.python_version()}
+    rows = [
+        finite(row) | {"experiment": result.experiment} | settings | versions for row in result.rows
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def finite(data: Any) -> Any:
+    """Return data with ``None`` for what JSON has no number for."""
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -1,0 +1,150 @@
+"""Lesson 2: does the best teacher make the best student?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from kdcore.claims import (
+    assistant_helps,
+    bigger_is_not_always_better,
+    teacher_size_pattern,
+)
+from kdcore.distillation import train_teachers
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.common import Result
+from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
+from kdcore.experiments.teacher_size import TeacherSizeSettings
+from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
+from kdcore.statistics import Interval, not_told_apart
+from pages.common import charts
+from pages.common.controls import (
+    LABELLED_IMAGES,
+    SEED_COUNT,
+    STUDENT_WIDTH,
+    TEACHER_TRAINING,
+    TEMPERATURE_SLIDER,
+    Toggle,
+)
+from pages.common.lesson import Lesson
+
+lesson = Lesson(
+    "teacher_size",
+    [
+        STUDENT_WIDTH,
+        LABELLED_IMAGES,
+        TEMPERATURE_SLIDER,
+        TEACHER_TRAINING,
+        SEED_COUNT.with_default(7),
+    ],
+    extras=lambda text: [Toggle("assistant", text["assistant"]["toggle"])],
+)
+controls, words = lesson.controls, lesson.words
+
+
+def settings() -> TeacherSizeSettings:
+    """Return the settings of the run from the controls."""
+    return TeacherSizeSettings(
+        labels=controls["labels"],
+        student_hidden=(controls["student_hidden"],),
+        temperature=controls["temperature"],
+        teacher_epochs=controls["teacher_epochs"],
+        seeds=controls["seeds"],
+    )
+
+
+def assistant_settings() -> ProgressiveSettings:
+    """Return the settings of the detour through an assistant, with the same student."""
+    return ProgressiveSettings(
+        labels=controls["labels"],
+        student_hidden=(controls["student_hidden"],),
+        temperature=controls["temperature"],
+    )
+
+
+def show_accuracy(result: Result) -> None:
+    """Left panel: teachers climb, their students rise and fall."""
+    text, rows = words["accuracy"], result.rows
+    shapes = [row["teacher_hidden"] for row in rows]
+    best, alike = not_told_apart(result.accuracy)
+    others = "; ".join(shapes[i] for i in alike if i != best)
+    baseline = Interval(rows[0]["hard_accuracy"], rows[0]["hard_accuracy_ci"], controls["seeds"])
+    st.subheader(text["heading"], anchor=False)
+    charts.show(
+        accuracy_figure(
+            shapes,
+            [charts.interval(result, row) for row in rows],
+            baseline,
+            alike,
+            text["x"],
+            text,
+            teacher=[row["teacher_accuracy"] for row in rows],
+        ),
+        charts.table(rows),
+        text["alternative"].format(
+            baseline=charts.percent(baseline), best=shapes[best], alike=others or "–"
+        ),
+        key="accuracy",
+    )
+    st.markdown(text["sure" if others else "sure_alone"].format(best=shapes[best], alike=others))
+
+
+def show_entropy(result: Result) -> None:
+    """Right panel: the larger the teacher, the surer it is."""
+    text, rows = words["entropy"], result.rows
+    entropies = [row["soft_label_entropy"] for row in rows]
+    st.subheader(text["heading"], anchor=False)
+    charts.show(
+        entropy_points_figure([row["teacher_hidden"] for row in rows], entropies, text["x"]),
+        charts.table(rows, ["teacher_hidden", "teacher_parameters", "soft_label_entropy"]),
+        text["alternative"].format(low=f"{entropies[0]:.2f}", high=f"{entropies[-1]:.2f}"),
+        key="entropy",
+    )
+
+
+def show_assistant() -> None:
+    """The bridge between a large teacher and a small student."""
+    text = words["assistant"]
+    st.subheader(text["heading"], anchor=False)
+    st.markdown(text["explain"])
+    controls.show("assistant")
+    if not controls["assistant"]:
+        return
+    result = lesson.run_beside("progressive", EXPERIMENTS["progressive"].run, assistant_settings)
+    if not result:
+        return
+    names = [text["routes"][row["route"]] for row in result.rows]
+    accuracies = [charts.interval(result, row) for row in result.rows]
+    charts.show(
+        routes_figure(names, accuracies),
+        charts.table(result.rows),
+        text["alternative"].format(
+            routes="; ".join(
+                f"{name} {charts.percent(accuracy)}"
+                for name, accuracy in zip(names, accuracies, strict=True)
+            )
+        ),
+        key="routes",
+    )
+    row = result.rows[-1]
+    st.markdown(
+        text["sentence"].format(
+            verdict=row["verdict"], gain=charts.points(row["gain"], row["gain_ci"])
+        )
+    )
+    lesson.claim(assistant_helps(result), text["claim"])
+
+
+if lesson.predict():
+    result = lesson.run("teacher-size", settings)
+    if result:
+        with lesson.results():
+            left, right = st.columns(2, gap="large")
+            with left:
+                show_accuracy(result)
+            with right:
+                show_entropy(result)
+            lesson.compare(teacher_size_pattern(result))
+            lesson.claim(bigger_is_not_always_better(result))
+        lesson.explain([train_teachers, train_assistants])
+        show_assistant()
+        lesson.tries()

@@ -1,0 +1,98 @@
+"""Lesson 1: which temperature teaches a small student best?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from kdcore import losses
+from kdcore.claims import best_temperatures, sweet_spot_is_3_to_5, temperature_pattern
+from kdcore.experiments.common import Result
+from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.figures import accuracy_figure, entropy_points_figure
+from pages.common import charts
+from pages.common.controls import (
+    ALPHA_SLIDER,
+    LABELLED_IMAGES,
+    SEED_COUNT,
+    STUDENT_WIDTH,
+    TEACHER_SHAPE,
+)
+from pages.common.lesson import Lesson
+
+lesson = Lesson(
+    "temperature", [STUDENT_WIDTH, LABELLED_IMAGES, TEACHER_SHAPE, ALPHA_SLIDER, SEED_COUNT]
+)
+controls, words = lesson.controls, lesson.words
+
+
+def settings() -> TemperatureSettings:
+    """Return the settings of the run from the controls."""
+    return TemperatureSettings(
+        labels=controls["labels"],
+        student_hidden=(controls["student_hidden"],),
+        teacher_hidden=controls["teacher_hidden"],
+        alpha=controls["alpha"],
+        seeds=controls["seeds"],
+    )
+
+
+def show_entropy(result: Result) -> None:
+    """Left panel: the labels grow softer."""
+    text, rows = words["entropy"], result.rows[1:]
+    st.subheader(text["heading"], anchor=False)
+    temperatures = [row["temperature"] for row in rows]
+    entropies = [row["soft_label_entropy"] for row in rows]
+    charts.show(
+        entropy_points_figure(temperatures, entropies, text["x"], log_x=True),
+        charts.table(rows, ["temperature", "soft_label_entropy"]),
+        text["alternative"].format(
+            low=f"{entropies[0]:.2f}",
+            high=f"{entropies[-1]:.2f}",
+            first=f"{temperatures[0]:g}",
+            last=f"{temperatures[-1]:g}",
+        ),
+        key="entropy",
+    )
+
+
+def show_accuracy(result: Result) -> None:
+    """Right panel: the student at each temperature, and how sure the best one is."""
+    text, (baseline, *rows) = words["accuracy"], result.rows
+    best, alike = best_temperatures(result)
+    others = ", ".join(f"{value:g}" for value in alike if value != best)
+    st.subheader(text["heading"], anchor=False)
+    temperatures = [row["temperature"] for row in rows]
+    charts.show(
+        accuracy_figure(
+            temperatures,
+            [charts.interval(result, row) for row in rows],
+            charts.interval(result, baseline),
+            [temperatures.index(value) for value in alike],
+            text["x"],
+            text,
+            log_x=True,
+        ),
+        charts.table(result.rows),
+        text["alternative"].format(
+            baseline=charts.percent(charts.interval(result, baseline)),
+            best=f"{best:g}",
+            alike=others or "–",
+        ),
+        key="accuracy",
+    )
+    st.markdown(text["sure" if others else "sure_alone"].format(best=f"{best:g}", alike=others))
+
+
+if lesson.predict():
+    result = lesson.run("temperature", settings)
+    if result:
+        with lesson.results():
+            left, right = st.columns(2, gap="large")
+            with left:
+                show_entropy(result)
+            with right:
+                show_accuracy(result)
+            lesson.compare(temperature_pattern(result))
+            lesson.claim(sweet_spot_is_3_to_5(result))
+        lesson.explain([losses.soft_labels, losses.entropy, losses.distillation_loss])
+        lesson.tries()

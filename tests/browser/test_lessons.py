@@ -1,0 +1,141 @@
+"""Every lesson, walked from prediction to explanation; a new lesson is walked unasked."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.common.frame import NAVIGATION
+from pages.common.words import words
+from tests.browser.conftest import Visit
+
+LESSONS = [
+    entry.name
+    for entries in NAVIGATION.values()
+    for entry in entries
+    if "predict" in words(entry.name)
+]
+STEPS = ("Run", "Compare", "Explain", "Try")
+CHART = '[data-testid="stPlotlyChart"]'
+
+
+def wait_for_result(page: Page) -> None:
+    expect(page.locator("h2.step", has_text="Try")).to_be_visible()
+    expect(page.locator('[data-testid="stProgress"]')).to_have_count(0)
+    # Plotly itself arrives late in the browser; a chart is there when it has its marks.
+    expect(page.locator(CHART)).not_to_have_count(0)
+    page.wait_for_function(
+        "selector => [...document.querySelectorAll(selector)].every(c => c.querySelector('.main-svg'))",
+        arg=CHART,
+    )
+
+
+def figures(page: Page) -> list[str]:
+    """Return every figure that the page says in text: the alternative texts of its charts."""
+    # Read in one go: charts come and go while a run is under way.
+    labels: list[str] = page.eval_on_selector_all(
+        f"{CHART}[aria-label], {CHART} [aria-label]",
+        "nodes => nodes.map(node => node.getAttribute('aria-label'))",
+    )
+    return labels
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_nothing_is_shown_before_the_prediction(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}")
+    expect(page.get_by_role("radiogroup")).to_be_visible()
+    expect(page.get_by_role("button", name=words("lesson")["lock"])).to_be_disabled()
+    expect(page.locator(CHART)).to_have_count(0)
+    for step in STEPS:
+        expect(page.locator("h2.step", has_text=step)).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_goes_from_prediction_to_explanation(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}")
+    chosen = words(name)["predict"]["options"][-1]
+    page.locator("label").filter(has_text=chosen["text"]).click()
+    page.get_by_role("button", name=words("lesson")["lock"]).click()
+    wait_for_result(page)
+    for step in STEPS:
+        expect(page.locator("h2.step", has_text=step)).to_be_visible()
+    compare = page.locator(".st-key-compare")
+    expect(compare).to_contain_text(words("lesson")["compare"]["you"])
+    expect(compare).to_contain_text(chosen["text"])
+    outcome = compare.locator("strong").inner_text()
+    assert outcome in [option["text"] for option in words(name)["predict"]["options"]]
+    said = words("lesson")["compare"]["right" if outcome == chosen["text"] else "wrong"]
+    expect(compare).to_contain_text(said)
+    expect(page.locator(CHART).first).to_be_visible()
+    assert f"prediction={chosen['key']}" in page.url
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_copied_link_reopens_the_same_figures(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}?v=1&seeds=5")
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    again = visit(page.url)
+    wait_for_result(again)
+    assert again.url == page.url
+    assert figures(again) == figures(page)
+    assert figures(page)
+    expect(again.locator(".st-key-compare")).to_contain_text(words("lesson")["compare"]["skipped"])
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_try_button_sets_the_controls_and_runs_again(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}?v=1&seeds=5&prediction=skipped")
+    wait_for_result(page)
+    before, address = figures(page), page.url
+    idea = words(name)["tries"][0]
+    page.get_by_role("button", name=idea["button"]).click()
+    for setting, value in idea["set"].items():
+        page.wait_for_url(re.compile(f"{setting}={value}(&|$)"))
+    end = time.monotonic() + 60
+    while figures(page) == before and time.monotonic() < end:
+        page.wait_for_timeout(250)
+    wait_for_result(page)
+    assert page.url != address
+    assert figures(page) != before
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_code_shown_is_the_code_that_runs(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}?v=1&seeds=5&prediction=skipped")
+    wait_for_result(page)
+    page.get_by_text(words("lesson")["code"]["heading"]).click()
+    expect(page.locator("code").first).to_contain_text(re.compile(r"def \w+\("))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_fits_a_phone(app: str, visit: Visit, name: str, theme: str) -> None:
+    page = visit(f"{app}/{name}?v=1&seeds=5&prediction=skipped", width=390, height=844, theme=theme)
+    wait_for_result(page)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    for chart in page.locator(CHART).all():
+        box = chart.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_opens_cold_by_its_address(cold_app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{cold_app}/{name}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(words(name)["title"])
+    expect(page.get_by_role("radiogroup")).to_be_visible()
+
+
+def test_a_result_can_be_taken_along_as_csv(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/temperature?v=1&seeds=5&prediction=skipped")
+    wait_for_result(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=words("lesson")["run"]["download"]).click()
+    header, *rows = download.value.path().read_text().splitlines()
+    assert "student_accuracy" in header
+    assert "setting_seeds" in header
+    assert len(rows) == 7

@@ -1,0 +1,340 @@
+"""The reference run equals its published tables, and each of its faults can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdcore import reference
+from kdcore.reference import (
+    CHANCE,
+    PUBLISHED,
+    TABLES,
+    LayerChange,
+    Network,
+    Reruns,
+    Table,
+    draw_examples,
+    draw_network,
+    layer_changes,
+    memorise,
+    reproduce,
+    rerun,
+    run_table,
+    spread_over_seeds,
+    times_best,
+    wilson_interval,
+)
+
+ROWS = reproduce()
+SEEDS = range(20)
+HELD_OUT = 2_000
+
+
+@pytest.fixture(scope="module", params=TABLES)
+def reruns(request: pytest.FixtureRequest) -> Reruns:
+    return rerun(request.param, SEEDS, HELD_OUT)
+
+
+# ------------------------------------------------------------------------------ reproduction
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['table']} {row['setting']}")
+@pytest.mark.parametrize("figure", ["entropy", "student_accuracy", "teacher_accuracy"])
+def test_every_published_figure_is_reproduced_to_its_last_printed_digit(
+    row: dict[str, object], figure: str
+) -> None:
+    published, reproduced = row[f"published_{figure}"], row[f"reproduced_{figure}"]
+    if published is None:
+        assert reproduced is None
+    else:
+        assert type(reproduced) is float
+        assert f"{reproduced:.3f}" == f"{published:.3f}"
+
+
+def test_all_published_rows_are_there_in_their_order() -> None:
+    assert [(row["table"], row["setting"]) for row in ROWS] == [
+        *(("temperature", temperature) for temperature in (1, 2, 3, 5, 10, 20)),
+        *(("teacher-size", hidden) for hidden in ("512,256,128", "256,128", "128,64", "64")),
+        *(("balance", alpha) for alpha in (0.0, 0.2, 0.5, 0.8, 1.0)),
+    ]
+
+
+def test_each_table_has_its_published_columns_and_none_elsewhere() -> None:
+    def tables_with(column: str) -> list[object]:
+        return [row["table"] for row in ROWS if row[column] is not None]
+
+    assert tables_with("published_entropy") == ["temperature"] * 6
+    assert tables_with("published_teacher_accuracy") == ["teacher-size"] * 4
+    assert tables_with("parameters") == ["teacher-size"] * 4
+    assert len(tables_with("published_student_accuracy")) == 15
+
+
+def test_the_columns_are_those_of_the_command_line() -> None:
+    columns = (
+        "table setting published_entropy reproduced_entropy published_student_accuracy "
+        "reproduced_student_accuracy published_teacher_accuracy reproduced_teacher_accuracy "
+        "parameters"
+    )
+    assert all(list(row) == columns.split() for row in ROWS)
+
+
+def test_the_trained_teachers_have_the_published_number_of_parameters() -> None:
+    counted = [row["parameters"] for row in ROWS if row["table"] == "teacher-size"]
+    assert counted == [182_410, 42_634, 13_130, 2_762]
+    assert counted == [row.parameters for row in PUBLISHED["teacher-size"]]
+
+
+def test_the_run_leaves_the_global_generator_alone() -> None:
+    np.random.seed(7)
+    run_table("temperature")
+    memorise(hidden=(8,), steps=1)
+    after = np.random.random()
+    np.random.seed(7)
+    assert after == np.random.random()
+
+
+def test_measuring_on_held_out_data_does_not_disturb_the_published_figures() -> None:
+    for few, many in zip(
+        run_table("balance", held_out_examples=1),
+        run_table("balance", held_out_examples=3_000),
+        strict=True,
+    ):
+        assert few.student_accuracy == many.student_accuracy
+        assert few.teacher_accuracy == many.teacher_accuracy
+
+
+# ------------------------------------------------- faults 1 and 2: held-out data, other seeds
+
+
+def test_on_held_out_data_students_and_teachers_are_at_chance(reruns: Reruns) -> None:
+    # The rows of a seed share their held-out data: count these once, not once per row.
+    for held_out in (reruns.student_held_out_accuracy, reruns.teacher_held_out_accuracy):
+        low, high = wilson_interval(float(held_out.mean()), len(SEEDS) * HELD_OUT)
+        assert low <= CHANCE <= high
+
+
+def test_on_their_training_data_students_and_teachers_seem_to_have_learned(
+    reruns: Reruns,
+) -> None:
+    for on_training_data in (reruns.student_accuracy, reruns.teacher_accuracy):
+        low, _ = wilson_interval(float(on_training_data.mean()), len(SEEDS) * reference.EXAMPLES)
+        assert low > CHANCE
+
+
+def test_other_seeds_find_other_settings_to_be_best(reruns: Reruns) -> None:
+    wins = times_best(reruns.student_accuracy)
+    assert wins.sum() == pytest.approx(len(SEEDS))
+    assert np.count_nonzero(wins >= 1) >= 3
+
+
+@pytest.mark.parametrize("table", ["temperature", "teacher-size"])
+def test_the_published_best_setting_loses_with_most_seeds(table: Table) -> None:
+    published = [row.student_accuracy for row in PUBLISHED[table]]
+    wins = times_best(rerun(table, SEEDS).student_accuracy)
+    assert wins[int(np.argmax(published))] < len(SEEDS) / 2
+
+
+def test_a_rerun_with_seed_42_is_the_published_run() -> None:
+    again = rerun("teacher-size", [42, 1])
+    published = PUBLISHED["teacher-size"]
+    assert again.settings == tuple(row.setting for row in published)
+    assert again.student_accuracy[0].tolist() == [row.student_accuracy for row in published]
+    assert again.teacher_accuracy[0].tolist() == [row.teacher_accuracy for row in published]
+    measured = run_table("teacher-size")
+    assert again.student_held_out_accuracy[0].tolist() == [
+        row.student_held_out_accuracy for row in measured
+    ]
+    assert again.teacher_held_out_accuracy[0].tolist() == [
+        row.teacher_held_out_accuracy for row in measured
+    ]
+    assert again.student_accuracy[1].tolist() != again.student_accuracy[0].tolist()
+
+
+def test_settings_that_tie_for_best_share_the_win() -> None:
+    wins = times_best(np.array([[0.1, 0.2, 0.2], [0.3, 0.1, 0.1]]))
+    assert wins.tolist() == [1.0, 0.5, 0.5]
+
+
+def test_the_spread_is_the_standard_deviation_over_seeds_and_the_interval_of_all_examples() -> None:
+    (spread,) = spread_over_seeds(np.array([[0.1], [0.2], [0.3]]), examples=50)
+    assert spread.mean == pytest.approx(0.2)
+    assert spread.standard_deviation == pytest.approx(0.1)
+    assert (spread.low, spread.high) == pytest.approx(wilson_interval(0.2, 150))
+
+
+def test_one_seed_alone_has_no_spread() -> None:
+    assert spread_over_seeds(np.array([[0.1, 0.2]]))[1].standard_deviation == 0.0
+
+
+# -------------------------------------------------------------------- fault 3: memorising
+
+
+def test_training_all_layers_memorises_random_labels_and_learns_nothing() -> None:
+    curve = memorise(steps=400, held_out_examples=5_000).curve
+    assert curve[0].training_accuracy < 0.15
+    assert curve[-1].training_accuracy > 0.99
+    for point in (curve[0], curve[-1]):
+        low, high = wilson_interval(point.held_out_accuracy, 5_000)
+        assert low <= CHANCE <= high
+
+
+def test_memorising_starts_from_the_data_and_weights_of_the_published_teacher() -> None:
+    initial = run_table("temperature")[0].teacher_layers
+    for start, change in zip(initial, memorise(steps=1).layers, strict=True):
+        assert change.initial_norm == start.initial_norm
+
+
+def test_the_curve_has_its_start_each_recorded_step_and_its_end() -> None:
+    curve = memorise(hidden=(8,), steps=25, record_every=10).curve
+    assert [point.step for point in curve] == [0, 10, 20, 25]
+
+
+def test_backpropagation_follows_the_numerical_gradient_in_every_layer() -> None:
+    random = np.random.RandomState(0)
+    examples, network = draw_examples(random, 20), draw_network(random, (6, 5))
+    onehot = np.eye(10)[examples.labels]
+
+    def loss(weights: tuple[np.ndarray, ...], biases: tuple[np.ndarray, ...]) -> float:
+        probabilities = reference._softmax(
+            reference._logits(Network(weights, biases), examples.inputs)
+        )
+        return float(-np.log((probabilities * onehot).sum(axis=1)).mean())
+
+    received = reference._activations(network, examples.inputs)
+    probabilities = reference._softmax(reference._logits(network, examples.inputs))
+    stepped = reference._descend_all_layers(network, received, (probabilities - onehot) / 20, 1.0)
+    for layer, weights in enumerate(network.weights):
+        for array, after in (
+            (weights, stepped.weights[layer]),
+            (network.biases[layer], stepped.biases[layer]),
+        ):
+            spot = (1, 2) if array.ndim == 2 else (2,)
+            step = after[spot] - array[spot]
+            original = array[spot]
+            array[spot] = original + 1e-6
+            above = loss(network.weights, network.biases)
+            array[spot] = original - 1e-6
+            below = loss(network.weights, network.biases)
+            array[spot] = original
+            assert step == pytest.approx(-(above - below) / 2e-6, rel=1e-4, abs=1e-8)
+            assert step != 0.0
+
+
+def test_a_diverged_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "MAX_WORK", float("inf"))
+    with pytest.raises(FloatingPointError, match="diverged"):
+        memorise(hidden=(1024,) * 4, steps=12, rate=1.0, held_out_examples=1)
+
+
+# ----------------------------------------------------------------- fault 4: the width of chance
+
+
+@pytest.mark.parametrize(
+    ("right", "examples", "low", "high"),
+    [  # as SciPy's binomtest(right, examples).proportion_ci(method="wilson") gives them
+        (81, 263, 0.25529, 0.36621),
+        (15, 148, 0.06239, 0.16049),
+        (0, 20, 0.0, 0.16113),
+        (1, 29, 0.00611, 0.17176),
+        (5, 5, 0.56552, 1.0),
+        (60, 500, 0.09437, 0.15142),
+    ],
+)
+def test_the_binomial_interval_has_its_known_values(
+    right: int, examples: int, low: float, high: float
+) -> None:
+    assert wilson_interval(right / examples, examples) == pytest.approx((low, high), abs=5e-6)
+
+
+def test_chance_alone_covers_every_published_temperature() -> None:
+    accuracies = [row.student_accuracy for row in PUBLISHED["temperature"]]
+    for accuracy in accuracies:
+        low, high = wilson_interval(accuracy)
+        assert low < np.mean(accuracies) < high
+
+
+@given(right=st.integers(0, 500))
+def test_the_interval_holds_its_accuracy_and_narrows_with_more_examples(right: int) -> None:
+    accuracy = right / 500
+    low, high = wilson_interval(accuracy, 500)
+    assert 0 <= low <= accuracy <= high <= 1
+    wider_low, wider_high = wilson_interval(accuracy, 50)
+    assert wider_high - wider_low > high - low
+
+
+# --------------------------------------------------------------------- fault 5: one layer learns
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_only_the_last_layer_of_a_reference_network_moves(table: Table) -> None:
+    for row in run_table(table):
+        for layers in (row.teacher_layers, row.student_layers):
+            *below, last = layers
+            assert len(below) >= 1
+            assert all(layer.change_norm == 0.0 for layer in below)
+            assert last.change_norm > 0.1
+
+
+def test_training_all_layers_moves_every_layer() -> None:
+    assert all(layer.change_norm > 0.1 for layer in memorise(hidden=(64, 32), steps=100).layers)
+
+
+def test_a_layer_change_is_the_norm_over_weights_and_biases() -> None:
+    before = Network((np.zeros((1, 1)), np.full((1, 2), 2.0)), (np.zeros(1), np.full(2, 2.0)))
+    after = Network((np.full((1, 1), 3.0), before.weights[1]), (np.full(1, 4.0), before.biases[1]))
+    assert layer_changes(before, after) == (
+        LayerChange(layer=1, shape=(1, 1), parameters=2, initial_norm=0.0, change_norm=5.0),
+        LayerChange(layer=2, shape=(1, 2), parameters=4, initial_norm=4.0, change_norm=0.0),
+    )
+
+
+# -------------------------------------------------------------------------------- helpful errors
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: run_table(cast(Table, "size")),
+            "table must be one of temperature, teacher-size, balance",
+        ),
+        (lambda: run_table("balance", seed=-1), "seed must be a whole number from 0"),
+        (lambda: run_table("balance", held_out_examples=0), "held_out_examples must be"),
+        (lambda: rerun("balance", []), "number of seeds must be a whole number from 1"),
+        (lambda: rerun("balance", range(1000)), "number of seeds must be"),
+        (lambda: rerun("balance", [1, 1]), "seeds must differ"),
+        (lambda: rerun("balance", cast(list[int], [1.5])), "seed must be a whole number"),
+        (lambda: rerun("balance", range(50), 20_000), "held_out_examples must be"),
+        (lambda: times_best(np.array([0.1, 0.2])), "accuracies must be"),
+        (lambda: spread_over_seeds(np.empty((0, 3))), "accuracies must be"),
+        (lambda: wilson_interval(1.2, 500), "accuracy must be a fraction"),
+        (lambda: wilson_interval(float("nan"), 500), "accuracy must be a fraction"),
+        (lambda: wilson_interval(0.1, 0), "examples must be a whole number from 1"),
+        (lambda: memorise(hidden=()), "number of hidden layers"),
+        (lambda: memorise(hidden=(0,)), "a hidden width"),
+        (lambda: memorise(steps=0), "steps must be a whole number"),
+        (lambda: memorise(steps=True), "steps must be a whole number"),
+        (lambda: memorise(seed=-1), "seed must be"),
+        (lambda: memorise(rate=0.0), "rate must be above 0"),
+        (lambda: memorise(rate=float("nan")), "rate must be above 0"),
+        (lambda: memorise(steps=400, record_every=1), "record_every must be"),
+        (lambda: memorise(hidden=(1024, 1024)), "too much work"),
+        (lambda: layer_changes(*_two_shapes()), "same layers"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_in_words(
+    call: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def _two_shapes() -> tuple[Network, Network]:
+    random = np.random.RandomState(0)
+    return draw_network(random, (8,)), draw_network(random, (8, 8))
