@@ -22,7 +22,7 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
 
 
 class ProgressLine(Monitor):

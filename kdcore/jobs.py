@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from threading import Lock
@@ -56,6 +57,8 @@ class Job(Monitor, Generic[ResultT]):
             self.future.exception(seconds)
         except FutureTimeoutError:
             return False
+        except CancelledError:
+            return True
         return True
 
     def result(self) -> ResultT:
@@ -94,6 +97,9 @@ class JobPool:
         self._longest_queue = longest_queue
         self._jobs: OrderedDict[Hashable, Job[Any]] = OrderedDict()
         self._lock = Lock()
+        # A stopped server must not wait for a training. The interpreter joins the workers before
+        # it calls atexit's functions; this hook, private but old, comes before that.
+        threading._register_atexit(self._stop_all)  # type: ignore[attr-defined]
 
     def submit(
         self, function: Callable[[Settings, Monitor], ResultT], settings: Settings
@@ -111,7 +117,8 @@ class JobPool:
             # A job that failed or is being stopped is nobody's result; run it anew.
             if job is not None and not job.is_cancelled() and not _failed(job):
                 job._waiting += 1
-                self._jobs.move_to_end(key)
+                if job.is_done:  # a job that waits keeps its place
+                    self._jobs.move_to_end(key)
                 return job
             if self._queued() >= self._longest_queue:
                 raise QueueFull(
@@ -143,10 +150,13 @@ class JobPool:
 
     def shutdown(self) -> None:
         """Stop all jobs within one batch and give the workers back."""
+        self._stop_all()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _stop_all(self) -> None:
         with self._lock:
             for job in self._jobs.values():
                 job._stop = True
-        self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _queued(self) -> int:
         return sum(_is_queued(job) for job in self._jobs.values())

@@ -82,6 +82,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
     The mean runs over the examples of a model.
     """
+    _check_targets(targets, logits)
     log_probs = torch.log_softmax(logits, dim=-1)
     targets = targets.expand(log_probs.shape[:-1]).unsqueeze(-1)
     return -log_probs.gather(-1, targets).squeeze(-1).mean(dim=-1)
@@ -97,6 +98,7 @@ def kl_divergence(
     The sum runs over classes and the mean over examples only (the reduction that PyTorch calls
     ``batchmean``). Where the teacher's probability is 0, the term is 0.
     """
+    temperature = _per_model(temperature, student_logits)
     teacher_log_probs = torch.log_softmax(_at_temperature(teacher_logits, temperature), dim=-1)
     student_log_probs = torch.log_softmax(_at_temperature(student_logits, temperature), dim=-1)
     return _kl_of_each_example(teacher_log_probs, student_log_probs).mean(dim=-1)
@@ -135,16 +137,22 @@ def distillation_loss(
     Hinton, Vinyals, Dean (2015), section 2, where the weights of the two terms are free; the
     convention that α weighs the hard term is that of PyTorch-style texts.
     """
-    if student_logits.shape[-2:] != teacher_logits.shape[-2:]:
+    models = student_logits.shape[:-2]
+    if student_logits.shape[-2:] != teacher_logits.shape[-2:] or not _fits(
+        teacher_logits.shape[:-2], models
+    ):
         raise ValueError(
-            "student and teacher logits must agree in examples and classes, "
+            "student and teacher logits must agree in models, examples and classes, "
             f"not {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}"
         )
+    temperature = _per_model(temperature, student_logits)
     alpha = _per_model(alpha, student_logits)
+    for name, value in (("temperature", temperature), ("alpha", alpha)):
+        if not _fits(value.shape, models):
+            raise ValueError(f"{name} {tuple(value.shape)} does not fit models {tuple(models)}")
     if not bool(((alpha >= 0) & (alpha <= 1)).all()):
         raise ValueError("alpha must be from 0 to 1")
     hard = cross_entropy(student_logits, targets)
-    temperature = _per_model(temperature, student_logits)
     soft = temperature**2 * kl_divergence(teacher_logits.detach(), student_logits, temperature)
     return DistillationLoss(alpha * hard + (1 - alpha) * soft, hard, soft)
 
@@ -368,11 +376,13 @@ def _at_temperature(logits: Tensor, temperature: float | Tensor) -> Tensor:
     Taking the maximum off before dividing keeps every T > 0 finite-safe: the largest entry stays
     0 however small T is, where z / T alone would overflow to ∞ − ∞.
     """
+    logits = logits if logits.is_floating_point() else logits.to(torch.get_default_dtype())
     temperature = _per_model(temperature, logits)
     if not bool((temperature > 0).all()):
         raise ValueError("temperature must be above zero")
-    largest = logits.detach().amax(dim=-1, keepdim=True)
-    return (logits - largest) / temperature[..., None, None]
+    if temperature.ndim:
+        temperature = temperature[..., None, None]
+    return (logits - logits.detach().amax(dim=-1, keepdim=True)) / temperature
 
 
 def _per_model(value: float | Tensor, logits: Tensor) -> Tensor:
@@ -382,3 +392,23 @@ def _per_model(value: float | Tensor, logits: Tensor) -> Tensor:
     if value.ndim == logits.ndim and value.ndim >= 2 and value.shape[-2:] == (1, 1):
         value = value[..., 0, 0]
     return value
+
+
+def _check_targets(targets: Tensor, logits: Tensor) -> None:
+    """Refuse targets that are not one class per example of ``logits [..., N, C]``."""
+    examples, classes = logits.shape[-2:]
+    if targets.shape[-1:] != (examples,) or not _fits(targets.shape[:-1], logits.shape[:-2]):
+        raise ValueError(
+            f"targets {tuple(targets.shape)} must name one class for each example of logits "
+            f"{tuple(logits.shape)}"
+        )
+    if targets.numel() and not bool(((targets >= 0) & (targets < classes)).all()):
+        raise ValueError(f"targets must be classes from 0 to {classes - 1}")
+
+
+def _fits(shape: torch.Size, models: torch.Size) -> bool:
+    """Say whether a shape broadcasts to the models' without making them more."""
+    try:
+        return torch.broadcast_shapes(shape, models) == models
+    except RuntimeError:
+        return False

@@ -6,7 +6,6 @@ parameter's range and wording from here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -75,7 +74,7 @@ class Number:
     def check(self, value: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._refusal(value)
-        if not math.isfinite(value) or not self.minimum <= value <= self.maximum:
+        if not self.minimum <= value <= self.maximum:  # so is "not a number"
             raise self._refusal(value)
         if not self.whole:
             return float(value)
@@ -114,10 +113,15 @@ class List:
         return self.separator.join(self.of.format(item) for item in value)
 
     def check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not isinstance(value, tuple | list):
+            raise self._refusal()
         values = tuple(self.of.check(item) for item in value)
         if not 1 <= len(values) <= self.longest or len(set(values)) < len(values):
-            raise ValueError(f"{self.name} must be {self.accepts}")
+            raise self._refusal()
         return values
+
+    def _refusal(self) -> ValueError:
+        return ValueError(f"{self.name} must be {self.accepts}")
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,8 @@ class Shape:
         return ",".join(str(width) for width in value)
 
     def check(self, value: tuple[int, ...]) -> tuple[int, ...]:
-        widths = tuple(value)
-        whole = all(isinstance(width, int) and 1 <= width <= self.widest for width in widths)
+        widths = tuple(value) if isinstance(value, tuple | list) else ()
+        whole = all(type(width) is int and 1 <= width <= self.widest for width in widths)
         if not whole or not 1 <= len(widths) <= self.deepest:
             raise ValueError(f"{self.name} must be {self.accepts}, not {value!r}")
         return widths

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -476,3 +478,19 @@ def test_a_job_stopped_while_a_worker_takes_it_does_not_start(
     assert work.calls == []
     with pytest.raises(Cancelled):
         job.result()
+
+
+def test_a_process_that_ends_does_not_wait_for_its_training() -> None:
+    program = """
+import time
+from kdcore.jobs import JobPool
+
+def endless(settings, monitor):
+    while not monitor.is_cancelled():
+        time.sleep(0.01)
+
+JobPool(workers=1).submit(endless, 0)
+time.sleep(0.1)
+"""
+    finished = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert finished.returncode == 0

@@ -725,3 +725,8 @@ def test_bug_gradient_into_the_teacher() -> None:
     assert student.grad is not None
     assert student.grad.abs().max() > 0
     assert teacher.grad is None
+
+
+def test_one_example_alone_keeps_its_shape() -> None:
+    logits = torch.tensor([1.0, 2.0, 4.0])
+    assert torch.equal(soft_labels(logits, 2.0), torch.softmax(logits / 2, dim=-1))
