@@ -174,37 +174,31 @@ def accuracy_figure(
 
 
 def routes_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
-    """Draw one accuracy with its interval for each of a few named ways to train."""
-    figure = _figure("test accuracy (%)", "")
-    points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in accuracy]
-    figure.add_scatter(
-        x=[point.mean for point in points],
-        y=list(names),
-        error_x={
-            "array": [point.half_width for point in points],
-            "color": _QUIET,
-            "thickness": 2,
-            "width": 6,
-        },
-        customdata=_hover(points),
-        mode="markers",
-        marker={
-            "symbol": MARKERS["distilled"],
-            "size": 13,
-            "color": [PALETTE["hard"], *[PALETTE["distilled"]] * (len(points) - 1)],
-        },
-        hovertemplate="%{y}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>",
-    )
-    figure.update_yaxes(autorange="reversed")
-    figure.update_layout(showlegend=False, height=90 + 50 * len(points))
-    return figure
+    """Draw one accuracy with its interval for each of a few ways to train, the baseline first."""
+    colours = ["hard", *["distilled"] * (len(accuracy) - 1)]
+    return _whiskers_figure(names, accuracy, colours, "test accuracy (%)", "%")
 
 
 def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) -> Figure:
     """Draw the paired gain of each of several ways over a baseline, and the line at no gain."""
-    figure = _figure(x_title, "")
-    points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in gains]
     colours = {"helps": "distilled", "hurts": "hard", "no clear difference": "label"}
+    figure = _whiskers_figure(
+        names, gains, [colours[verdict(gain)] for gain in gains], x_title, "points"
+    )
+    figure.add_vline(0, line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]})
+    return figure
+
+
+def _whiskers_figure(
+    names: Sequence[str],
+    intervals: Sequence[Interval],
+    colours: Sequence[str],
+    x_title: str,
+    unit: str,
+) -> Figure:
+    """Draw named intervals of shares below each other, in percent."""
+    figure = _figure(x_title, "")
+    points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in intervals]
     figure.add_scatter(
         x=[point.mean for point in points],
         y=list(names),
@@ -219,13 +213,12 @@ def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) 
         marker={
             "symbol": MARKERS["distilled"],
             "size": 13,
-            "color": [PALETTE[colours[verdict(gain)]] for gain in gains],
+            "color": [PALETTE[colour] for colour in colours],
         },
-        hovertemplate="%{y}: %{customdata[0]} points, n = %{customdata[1]}<extra></extra>",
+        hovertemplate="%{y}: %{customdata[0]} " + unit + ", n = %{customdata[1]}<extra></extra>",
     )
-    figure.add_vline(0, line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]})
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(showlegend=False, height=90 + 44 * len(points))
+    figure.update_layout(showlegend=False, height=90 + 46 * len(points))
     return figure
 
 
