@@ -1,0 +1,194 @@
+"""Verdicts on claims follow from paired comparisons, in every direction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from kdcore.claims import (
+    against_chance,
+    assistant_helps,
+    balance_beats_either,
+    best_temperatures,
+    best_way_to_teach,
+    bigger_is_not_always_better,
+    how_often_best,
+    position_of_best,
+    sweet_spot_is_3_to_5,
+    teacher_size_pattern,
+    temperature_pattern,
+)
+from kdcore.experiments.common import Measured, Result
+from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.statistics import Interval, paired_difference, verdict
+
+SEEDS = 8
+
+
+def accuracies(*means: float, noise: float = 0.001) -> torch.Tensor:
+    """Accuracies ``[S, C]`` that lie around the means, with paired noise that nearly cancels."""
+    draw = torch.Generator().manual_seed(0)
+    seed_effect = 0.05 * torch.randn(SEEDS, 1, generator=draw)
+    own = noise * torch.randn(SEEDS, len(means), generator=draw)
+    return torch.tensor(means) + seed_effect + own
+
+
+def result(keys: dict[str, list[Any]], accuracy: torch.Tensor, baseline: int | None) -> Result:
+    """A result whose verdicts are computed from its accuracies, as experiments do it."""
+    rows = [dict(zip(keys, values, strict=True)) for values in zip(*keys.values(), strict=True)]
+    for condition, row in enumerate(rows):
+        if baseline is not None:
+            gain = paired_difference(accuracy[:, condition], accuracy[:, baseline])
+            row["verdict"] = None if condition == baseline else verdict(gain)
+    return Result("test", TemperatureSettings(), Measured(rows, accuracy), 0.0)
+
+
+def temperature_result(temperatures: list[float], hard: float, *means: float) -> Result:
+    return result({"temperature": [None, *temperatures]}, accuracies(hard, *means), 0)
+
+
+@pytest.mark.parametrize(
+    ("means", "position"),
+    [
+        ((0.9, 0.8, 0.7), "low"),
+        ((0.7, 0.9, 0.8), "inside"),
+        ((0.7, 0.8, 0.9), "high"),
+        ((0.9, 0.7, 0.9), "alike"),
+        ((0.9, 0.9, 0.7), "low"),
+    ],
+)
+def test_where_the_best_lies_is_read_off_the_means(means: tuple[float, ...], position: str) -> None:
+    assert position_of_best(accuracies(*means)) == position
+
+
+def test_what_noise_hides_is_alike() -> None:
+    assert position_of_best(accuracies(0.80, 0.81, 0.80, noise=0.1)) == "alike"
+
+
+@pytest.mark.parametrize(
+    ("hard", "means", "pattern"),
+    [
+        (0.7, (0.75, 0.8, 0.9), "high"),
+        (0.7, (0.75, 0.9, 0.8), "inside"),
+        (0.7, (0.9, 0.8, 0.75), "low"),
+        (0.7, (0.9, 0.8, 0.9), "alike"),
+        (0.9, (0.8, 0.7, 0.6), "hurts"),
+        (0.9, (0.9, 0.9, 0.7), "hurts"),
+        (0.9, (0.9, 0.9, 0.9), "nothing"),
+    ],
+)
+def test_the_pattern_over_temperature(hard: float, means: tuple[float, ...], pattern: str) -> None:
+    assert temperature_pattern(temperature_result([1, 4, 20], hard, *means)) == pattern
+
+
+@pytest.mark.parametrize(
+    ("hard", "means", "said"),
+    [
+        (0.7, (0.75, 0.9, 0.8), "supported"),
+        (0.7, (0.75, 0.8, 0.9), "contradicted"),
+        (0.7, (0.75, 0.9, 0.9), "undecided"),
+        (0.9, (0.9, 0.9, 0.9), "contradicted"),
+        (0.9, (0.7, 0.8, 0.7), "contradicted"),
+    ],
+)
+def test_the_sweet_spot_is_judged_by_the_run(
+    hard: float, means: tuple[float, ...], said: str
+) -> None:
+    assert sweet_spot_is_3_to_5(temperature_result([1, 4, 20], hard, *means)) == said
+
+
+def test_a_sweet_spot_that_was_not_tried_is_undecided() -> None:
+    assert sweet_spot_is_3_to_5(temperature_result([1, 10, 20], 0.7, 0.75, 0.9, 0.8)) == "undecided"
+
+
+def test_the_best_temperatures_are_all_that_cannot_be_told_apart() -> None:
+    run = temperature_result([1, 4, 20], 0.7, 0.75, 0.9, 0.9)
+    best, alike = best_temperatures(run)
+    assert best in (4, 20)
+    assert alike == (4, 20)
+
+
+def teacher_result(hard: float, *means: float) -> Result:
+    with_baseline = accuracies(hard, *means)
+    sizes = [100, 1_000, 10_000][: len(means)]
+    run = result({"teacher_parameters": sizes}, with_baseline[:, 1:], None)
+    for condition, row in enumerate(run.rows):
+        gain = paired_difference(with_baseline[:, 1 + condition], with_baseline[:, 0])
+        row["verdict"] = verdict(gain)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("means", "pattern", "said"),
+    [
+        ((0.8, 0.9, 0.85), "inside", "supported"),
+        ((0.9, 0.85, 0.8), "low", "supported"),
+        ((0.8, 0.85, 0.9), "high", "contradicted"),
+        ((0.8, 0.9, 0.9), "high", "undecided"),
+        ((0.9, 0.8, 0.9), "alike", "undecided"),
+    ],
+)
+def test_the_largest_teacher_is_judged_by_its_student(
+    means: tuple[float, ...], pattern: str, said: str
+) -> None:
+    run = teacher_result(0.7, *means)
+    assert teacher_size_pattern(run) == pattern
+    assert bigger_is_not_always_better(run) == said
+
+
+def test_teachers_that_do_not_help_have_no_best() -> None:
+    assert teacher_size_pattern(teacher_result(0.9, 0.9, 0.9, 0.9)) == "nothing"
+    assert teacher_size_pattern(teacher_result(0.9, 0.8, 0.9, 0.9)) == "hurts"
+
+
+@pytest.mark.parametrize(
+    ("direct", "detour", "said"),
+    [(0.8, 0.9, "supported"), (0.9, 0.8, "contradicted"), (0.8, 0.8, "undecided")],
+)
+def test_the_assistant_is_judged_against_the_direct_route(
+    direct: float, detour: float, said: str
+) -> None:
+    routes = {"route": ["hard", "direct", "via-assistant"]}
+    assert assistant_helps(result(routes, accuracies(0.7, direct, detour), 1)) == said
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        ((0.8, 0.9, 0.85), "supported"),
+        ((0.9, 0.85, 0.8), "contradicted"),
+        ((0.8, 0.85, 0.9), "contradicted"),
+        ((0.8, 0.9, 0.9), "undecided"),
+        ((0.9, 0.8, 0.9), "contradicted"),
+    ],
+)
+def test_a_balance_is_judged_against_both_ends(means: tuple[float, ...], said: str) -> None:
+    alphas = {"alpha": [0.0, 0.5, 1.0]}
+    assert balance_beats_either(result(alphas, accuracies(*means), None)) == said
+
+
+@pytest.mark.parametrize(
+    ("means", "best"),
+    [
+        ((0.9, 0.8, 0.7, 0.7), "response"),
+        ((0.7, 0.8, 0.9, 0.7), "self"),
+        ((0.9, 0.9, 0.7, 0.7), "alike"),
+        ((0.6, 0.6, 0.6, 0.5), "nothing"),
+    ],
+)
+def test_the_best_way_to_teach(means: tuple[float, ...], best: str) -> None:
+    names = ["hard", "response", "feature", "self", "online", "dkd"]
+    run = result({"variant": names}, accuracies(0.6, *means, 0.99), 0)
+    assert best_way_to_teach(run) == best
+
+
+def test_how_often_a_row_was_best_is_put_into_words() -> None:
+    words = [how_often_best(count, 20) for count in (20, 18, 11, 10, 0.5, 0)]
+    assert words == ["always", "always", "mostly", "sometimes", "sometimes", "never"]
+
+
+def test_chance_is_inside_above_or_below() -> None:
+    intervals = (Interval(0.12, 0.01, 20), Interval(0.105, 0.01, 20), Interval(0.08, 0.01, 20))
+    assert [against_chance(each, 0.1) for each in intervals] == ["above", "chance", "below"]
