@@ -24,6 +24,11 @@ from kdcore.randomness import generator
 #: memory that is new for every chunk costs more than the products do.
 _EVALUATION_SIZE = 2**18
 
+#: What one stack may hold: Adam keeps three more numbers for each parameter, so this is 480 MB.
+MOST_PARAMETERS = 30_000_000
+#: And how many networks: their logits for the test images are 36 KB each.
+MOST_NETWORKS = 10_000
+
 
 @dataclass(eq=False)
 class MLPStack:
@@ -57,8 +62,19 @@ class MLPStack:
             Which peer of a cohort each condition is, one number a condition. Peers start from
             different weights, the same peer of the same seed always from the same; peer 0 is the
             seed's own network, which all conditions are unless told otherwise.
+
+        Raises
+        ------
+        ValueError
+            If the stack would not fit into the memory of a small machine.
         """
         sizes = tuple(layer_sizes)
+        networks = len(seeds) * conditions
+        if networks > MOST_NETWORKS or networks * parameter_count(sizes) > MOST_PARAMETERS:
+            raise ValueError(
+                f"{networks:,} networks of {parameter_count(sizes):,} parameters each do not fit "
+                "into memory together: take fewer seeds, fewer conditions or narrower networks"
+            )
         peers = tuple(peers) if peers is not None else (0,) * conditions
         if len(peers) != conditions:
             raise ValueError(f"{conditions} conditions cannot be {len(peers)} peers")
@@ -79,6 +95,17 @@ class MLPStack:
 
     def __len__(self) -> int:
         return len(self.seeds) * self.conditions
+
+    def network(self, seed: int, condition: int = 0) -> MLPStack:
+        """Return a stack that holds a copy of one network of this one, by its positions."""
+        model = seed * self.conditions + condition
+        return MLPStack(
+            self.layer_sizes,
+            (self.seeds[seed],),
+            1,
+            [weight[model : model + 1].clone() for weight in self.weights],
+            [bias[model : model + 1].clone() for bias in self.biases],
+        )
 
     @property
     def parameters(self) -> list[Tensor]:

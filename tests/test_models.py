@@ -169,3 +169,13 @@ def test_parameters_are_weights_and_biases(layer_sizes: tuple[int, ...], count: 
     assert count == sum(p.numel() for p in sequential(layer_sizes).parameters())
     one = MLPStack.initialise(layer_sizes, seeds=(0,))
     assert count == sum(p.numel() for p in one.parameters)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seeds", "conditions"), [((64, 1024, 1024, 10), 30, 1), ((64, 1, 10), 1000, 11)]
+)
+def test_a_stack_too_large_for_memory_is_refused_before_it_is_made(
+    sizes: tuple[int, ...], seeds: int, conditions: int
+) -> None:
+    with pytest.raises(ValueError, match="do not fit into memory together: take fewer seeds"):
+        MLPStack.initialise(sizes, range(seeds), conditions)
