@@ -40,6 +40,7 @@ function drawDigit(canvas, pixels) {
 
 function buildThumbnails(view, data, choose) {
   const list = view.root.querySelector(".thumbnails");
+  list.hidden = !data.thumbnails;
   const shown = data.digits.map((digit) => digit.index).join() + data.words.hardest;
   if (list.dataset.shown === shown) return;
   list.dataset.shown = shown;
@@ -101,10 +102,12 @@ function draw(view) {
       ...Array.from({ length: data.classes + 1 }, () => element("td")))));
   }
   view.root.querySelector(".temperature").textContent = temperature.toFixed(1);
+  const nodes = view.root.querySelectorAll(".row[data-who]");
   data.rows.forEach((row, r) => {
-    const p = probabilitiesOf(data, digit, row.who, temperature);
+    const at = row.temperature ?? temperature; // some rows stay at a temperature of their own
+    const p = probabilitiesOf(data, digit, row.who, at);
     const h = entropy(p);
-    const node = view.root.querySelector(`.row[data-who="${row.who}"]`);
+    const node = nodes[r];
     node.querySelectorAll(".column").forEach((column, c) => {
       column.classList.toggle("true-class", c === digit.label);
       column.style.setProperty("--p", p[c]);
@@ -116,7 +119,7 @@ function draw(view) {
     const likeliest = p.map((q, c) => [q, c]).sort((a, b) => b[0] - a[0]).slice(0, 3)
       .map(([q, c]) => `${c}: ${percent(q)} %`).join(", ");
     node.setAttribute("aria-label",
-      `${row.name}, T = ${temperature.toFixed(1)}: ${likeliest}; ${data.words.entropy_long} ${h.toFixed(2)}`);
+      `${row.name}, T = ${at.toFixed(1)}: ${likeliest}; ${data.words.entropy_long} ${h.toFixed(2)}`);
     const cells = table.children[r].children;
     cells[0].textContent = row.name;
     p.forEach((q, c) => { cells[c + 1].textContent = `${(100 * q).toFixed(2)} %`; });
@@ -131,6 +134,8 @@ export default function ({ parentElement, data, setStateValue }) {
   const view = (parentElement._view ??= { root: parentElement, frame: 0 });
   view.data = data;
   const body = parentElement.querySelector(".live-bars");
+  body.style.setProperty("--height", data.height);
+  body.classList.toggle("only-thumbnails", !data.rows.length);
   body.classList.toggle("stale", data.stale);
   body.classList.toggle("empty", !data.digits.length);
   parentElement.querySelector(".hint").textContent = data.words.hint;

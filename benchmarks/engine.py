@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import statistics
@@ -101,7 +102,10 @@ def main() -> None:
     _print_setting(arguments, samples_seen, rounds, scale, has_jax)
     _print_times(contestants)
     if has_jax:
-        print(f"JAX compiled for {compile_seconds:.2f} s before that.")
+        print(
+            f"JAX compiled for {compile_seconds:.2f} s before that. It was kept to its threads by\n"
+            f"XLA_FLAGS='{os.environ['XLA_FLAGS']}' NPROC={os.environ['NPROC']}."
+        )
     else:
         print("JAX is not installed here: it did not take part.")
     _print_accuracies(contestants)

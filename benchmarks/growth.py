@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import time
 from dataclasses import replace
@@ -37,6 +36,8 @@ def peak_memory_mb() -> float:
         marks = dict(line.split(":", 1) for line in status.read_text().splitlines())
         if "VmHWM" in marks:
             return int(marks["VmHWM"].split()[0]) / 1024
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 1024
 

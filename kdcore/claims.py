@@ -11,7 +11,15 @@ from typing import Literal
 from torch import Tensor
 
 from kdcore.experiments.common import Result
-from kdcore.statistics import Interval, Verdict, not_told_apart
+from kdcore.experiments.unseen_class import UnseenMeasured
+from kdcore.statistics import (
+    Interval,
+    Verdict,
+    mean_interval,
+    not_told_apart,
+    paired_difference,
+    verdict,
+)
 
 ClaimVerdict = Literal["supported", "contradicted", "undecided"]
 Position = Literal["low", "inside", "high", "alike"]
@@ -133,6 +141,84 @@ def best_way_to_teach(result: Result) -> str:
         return "nothing"
     best, alike = not_told_apart(result.accuracy[:, four])
     return names[four[best]] if len(alike) == 1 else "alike"
+
+
+# ----------------------------------------------------------------------- the digit it never saw
+
+#: Recall of a class that a student knows nothing of and guesses like the other nine.
+CHANCE_RECALL = 0.1
+
+
+def unseen_pattern(result: Result) -> Literal["none", "few", "most", "nearly-all"]:
+    """Put into words how many never-seen images the student recognises at its best temperature.
+
+    Up to 2 %, under a half, under nine in ten, or more.
+    """
+    best = max(row["unseen_recall"] for row in result.rows[1:])
+    if best <= 0.02:
+        return "none"
+    if best < 0.5:
+        return "few"
+    return "most" if best < 0.9 else "nearly-all"
+
+
+def recognises_the_unseen(result: Result) -> ClaimVerdict:
+    """Judge the claim that a student recognises classes which only its teacher has seen.
+
+    Before any bias correction. Supported if at some temperature the recall lies above chance with
+    its whole interval and above that on hard labels, paired; contradicted if at every temperature
+    it lies below chance with its whole interval.
+    """
+    measured = result.measured
+    if not isinstance(measured, UnseenMeasured) or measured.recall is None:
+        raise ValueError(f"{result.experiment} has no recall per seed")
+    hard, *soft = measured.recall.unbind(1)
+    intervals = [mean_interval(recall) for recall in soft]
+    gains = [verdict(paired_difference(recall, hard)) for recall in soft]
+    if any(
+        interval.low > CHANCE_RECALL and gain == "helps"
+        for interval, gain in zip(intervals, gains, strict=True)
+    ):
+        return "supported"
+    below = all(interval.high < CHANCE_RECALL for interval in intervals)
+    return "contradicted" if below else "undecided"
+
+
+# ------------------------------------------------------------------- is it really dark knowledge?
+
+
+def soft_over(result: Result, other: str) -> Interval:
+    """Return how much better soft labels teach than another of the targets, paired."""
+    names = [row["targets"] for row in result.rows]
+    accuracy = result.accuracy
+    return paired_difference(
+        accuracy[:, names.index("soft")].numpy(), accuracy[:, names.index(other)].numpy()
+    )
+
+
+def controls_pattern(result: Result) -> Literal["order", "softness", "any", "nothing"]:
+    """Say what of the soft labels carries their gain.
+
+    ``"order"``: they beat both controls, so which wrong answers are likely; ``"softness"``: evenly
+    smoothed ones may do as well; ``"any"``: even shuffled ones may; ``"nothing"``: no gain.
+    """
+    if verdict(soft_over(result, "hard")) != "helps":
+        return "nothing"
+    if verdict(soft_over(result, "shuffled")) != "helps":
+        return "any"
+    return "order" if verdict(soft_over(result, "smoothed")) == "helps" else "softness"
+
+
+def soft_labels_carry_similarity(result: Result) -> ClaimVerdict:
+    """Judge the claim that soft labels carry class similarity which hard labels discard.
+
+    Supported if the soft labels beat hard, smoothed and shuffled ones, each by its paired interval;
+    contradicted if any of these beats them.
+    """
+    verdicts = {verdict(soft_over(result, other)) for other in ("hard", "smoothed", "shuffled")}
+    if "hurts" in verdicts:
+        return "contradicted"
+    return "supported" if verdicts == {"helps"} else "undecided"
 
 
 # ------------------------------------------------------------------------- the reference run

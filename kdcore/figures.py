@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from kdcore.anatomy import Example, GradientSizes, Pulls, pulls, shifted_teacher
 from kdcore.distillation import LearningCurve
 from kdcore.experiments.balance import BalanceCell, BalanceMap
 from kdcore.experiments.common import MeasuredCurve
+from kdcore.experiments.unseen_class import Look
+from kdcore.losses import soft_labels
 from kdcore.reference import LayerChange, Memorising
 from kdcore.statistics import Interval, verdict
 
@@ -371,6 +374,198 @@ def _add_chance(figure: Figure, name: str) -> None:
     )
 
 
+def recall_figure(
+    temperatures: Sequence[float],
+    recalls: Mapping[str, Sequence[Interval]],
+    hard: Mapping[str, Interval],
+    x_title: str,
+    y_title: str,
+    names: dict[str, str],
+) -> Figure:
+    """Draw the recall on never-seen classes over T, as trained and after the bias correction.
+
+    Parameters
+    ----------
+    recalls, hard
+        By ``"plain"`` and ``"corrected"``: of the students at each temperature, and of the student
+        on hard labels.
+    names
+        What "plain", "corrected", "hard_plain" and "hard_corrected" are called in the legend.
+    """
+    figure = _figure(x_title, y_title)
+    for key, symbol, dash in (("plain", "circle", "solid"), ("corrected", "circle-open", "dot")):
+        points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in recalls[key]]
+        figure.add_scatter(
+            x=list(temperatures),
+            y=[point.mean for point in points],
+            error_y={"array": [p.half_width for p in points], "thickness": 1.5, "width": 5},
+            customdata=_hover(points),
+            mode="lines+markers",
+            line={"color": PALETTE["distilled"], "width": 2.5, "dash": dash},
+            marker={"symbol": symbol, "size": 12, "color": PALETTE["distilled"]},
+            name=names[key],
+            hovertemplate="T = %{x}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>",
+        )
+        mean, half_width = 100 * hard[key].mean, 100 * hard[key].half_width
+        ends = [min(temperatures), max(temperatures)]
+        # In the legend rather than at the line: there the soft students' points come and go.
+        figure.add_scatter(
+            x=ends,
+            y=[mean, mean],
+            mode="lines",
+            line={
+                "color": PALETTE["hard"],
+                "width": 2.5,
+                "dash": DASHES["hard"] if key == "plain" else "dot",
+            },
+            name=names[f"hard_{key}"],
+            hovertemplate=f"{mean:.1f} ± {half_width:.1f} %, n = {hard[key].n}<extra></extra>",
+        )
+        figure.add_hrect(
+            mean - half_width,
+            mean + half_width,
+            fillcolor=PALETTE["hard"],
+            opacity=0.12,
+            line_width=0,
+        )
+    _scale_x(figure, temperatures, log_x=True)
+    figure.update_yaxes(range=[-4, 104])
+    figure.update_layout(height=_HEIGHT + 60)
+    return figure
+
+
+def shift_figure(
+    looks: Sequence[Look],
+    here: float,
+    rule: float,
+    x_title: str,
+    y_title: str,
+    names: dict[str, str],
+) -> Figure:
+    """Draw what a shift of the never-seen digits' logits does to one student.
+
+    Parameters
+    ----------
+    here
+        The shift that is set now.
+    rule
+        Where the rule puts it.
+    names
+        What "unseen", "seen" and "rule" are called in the chart.
+    """
+    figure = _figure(x_title, y_title)
+    for key, symbol, dash, values in (
+        ("unseen", "circle", "solid", [look.unseen_recall for look in looks]),
+        ("seen", "circle-open", "dot", [look.seen_accuracy for look in looks]),
+    ):
+        figure.add_scatter(
+            x=[look.shift for look in looks],
+            y=[100 * value for value in values],
+            mode="lines",
+            line={"color": PALETTE["distilled"], "width": 2.5, "dash": dash},
+            marker={"symbol": symbol},
+            name=names[key],
+            hovertemplate="shift %{x:+.1f}: %{y:.1f} %<extra>" + names[key] + "</extra>",
+        )
+    figure.add_vline(here, line={"color": PALETTE["label"], "width": 8}, opacity=0.35)
+    figure.add_vline(
+        rule,
+        line={"color": PALETTE["teacher"], "width": 2, "dash": "dash"},
+        annotation={"text": names["rule"], "font": {"size": 12, "color": PALETTE["teacher"]}},
+        annotation_position="bottom right",
+    )
+    figure.update_yaxes(range=[-4, 104])
+    return figure
+
+
+def confusion_figure(
+    confusion: Tensor, marked: Sequence[int], x_title: str, y_title: str
+) -> Figure:
+    """Draw how often each answer was given to the images of each class; some rows are marked."""
+    figure = _figure(x_title, y_title)
+    shares = confusion / confusion.sum(1, keepdim=True).clamp_min(1)
+    classes = [str(digit) for digit in range(len(confusion))]
+    figure.add_heatmap(
+        x=classes,
+        y=[f"<b>{digit} ◂</b>" if int(digit) in marked else digit for digit in classes],
+        z=shares.tolist(),
+        text=[[str(count) if count else "" for count in row] for row in confusion.tolist()],
+        texttemplate="%{text}",
+        textfont={"size": 12},
+        zmin=0,
+        zmax=1,
+        # A step right above none: even one image stands out, on a light and a dark background.
+        colorscale=[
+            [0, "rgba(138,136,148,0.10)"],
+            [0.002, "rgba(138,136,148,0.10)"],
+            [0.002, "#c3d6d0"],
+            [1, PALETTE["distilled"]],
+        ],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        customdata=confusion.tolist(),
+        hovertemplate=(
+            "a %{y}, answered %{x}: %{customdata} images, %{z:.0%} of its row<extra></extra>"
+        ),
+    )
+    figure.update_xaxes(type="category", side="top", showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    figure.update_layout(height=_HEIGHT + 80)
+    return figure
+
+
+def targets_figure(
+    targets: dict[str, Tensor], label: int, names: dict[str, str], y_title: str
+) -> Figure:
+    """Draw what several kinds of target say of one example, one row of bars each.
+
+    The hard label fills its scale; all the others share one, so that they can be compared.
+    """
+    highest = max(100 * float(p.max()) for key, p in targets.items() if key != "hard")
+    figure = make_subplots(
+        rows=len(targets),
+        cols=1,
+        shared_xaxes=True,
+        subplot_titles=[names[key] for key in targets],
+        vertical_spacing=0.13,
+    )
+    colours = {"hard": "hard", "soft": "distilled"}
+    for row, (key, probabilities) in enumerate(targets.items(), start=1):
+        colour = PALETTE[colours.get(key, "label")]
+        values = [100 * value for value in probabilities.tolist()]
+        figure.add_bar(
+            x=[str(digit) for digit in range(len(values))],
+            y=values,
+            text=[f"{value:.0f}" if value >= 0.5 else "" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            marker={
+                "color": colour,
+                "line": {"color": colour, "width": 1.5},
+                "pattern": {"shape": ["" if d == label else "/" for d in range(len(values))]},
+            },
+            hovertemplate="%{x}: %{y:.1f} %<extra>" + names[key] + "</extra>",
+            row=row,
+            col=1,
+        )
+        # Room above the bars for their figures.
+        end = 1.35 * (100 if key == "hard" else highest)
+        figure.update_yaxes(range=[0, end], nticks=4, row=row, col=1)
+    figure.update_xaxes(type="category", fixedrange=True, showticklabels=True)
+    figure.update_yaxes(fixedrange=True)
+    figure.update_yaxes(title={"text": y_title}, row=(len(targets) + 1) // 2, col=1)
+    # Titles at the left, where the eye starts; Plotly centres them.
+    figure.update_annotations(x=0, xanchor="left", font={"size": 14})
+    figure.update_layout(
+        height=50 + 120 * len(targets),
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        showlegend=False,
+        bargap=0.25,
+    )
+    return figure
+
+
 def best_alpha_figure(best_map: BalanceMap, x_title: str, y_title: str, colour: str) -> Figure:
     """Draw the best α over teacher quality and share of wrong labels, with how sure it is."""
     settings = best_map.settings
@@ -444,6 +639,330 @@ def live_curves_figure(curve: LearningCurve) -> Figure:
         )
     figure.update_layout(showlegend=False, height=_LIVE_HEIGHT)
     figure.update_yaxes(range=[0, 100])
+    return figure
+
+
+def similarity_figure(
+    similarity: Sequence[Sequence[Interval]],
+    order: Sequence[int],
+    chosen: tuple[int, int],
+    x_title: str,
+    y_title: str,
+    colour: str,
+) -> Figure:
+    """Draw the mean soft label of each true class as a map; similar classes stand together.
+
+    The diagonal has no colour: it would outshine all second thoughts. Each cell can be selected;
+    its point carries true class and other class.
+    """
+    figure = _figure(x_title, y_title)
+    percent = [[100 * similarity[i][j].mean for j in order] for i in order]
+    places = range(len(order))
+    others = [percent[r][c] for r in places for c in places if r != c]
+    figure.add_heatmap(
+        z=[[None if r == c else percent[r][c] for c in places] for r in places],
+        zmin=0,
+        zmax=max(others),
+        colorscale=[[0, "#f3efe6"], [1, PALETTE["teacher"]]],
+        colorbar={"title": {"text": colour, "side": "right"}, "thickness": 10, "outlinewidth": 0},
+        xgap=2,
+        ygap=2,
+        text=[[_short_percent(value) for value in row] for row in percent],
+        texttemplate="%{text}",
+        textfont={"size": 12},
+        hoverinfo="skip",
+    )
+    # A heat map cannot be clicked; the unseen points above its cells can.
+    unseen = {"marker": {"opacity": 0}}
+    cells = [(r, c, similarity[order[r]][order[c]]) for r in places for c in places]
+    figure.add_scatter(
+        x=[c for _, c, _ in cells],
+        y=[r for r, _, _ in cells],
+        mode="markers+text",
+        marker={"size": 26, "symbol": "square", "opacity": 0},
+        selected=unseen,
+        unselected=unseen,
+        text=[_short_percent(percent[r][c]) if r == c else "" for r, c, _ in cells],
+        textfont={"size": 12, "color": _QUIET},
+        customdata=[
+            [order[r], order[c], *_hover([Interval(100 * p.mean, 100 * p.half_width, p.n)])[0]]
+            for r, c, p in cells
+        ],
+        hovertemplate=(
+            "%{customdata[0]} taken for %{customdata[1]}: %{customdata[2]} %, "
+            "n = %{customdata[3]} teachers<extra></extra>"
+        ),
+        showlegend=False,
+    )
+    row, column = order.index(chosen[0]), order.index(chosen[1])
+    figure.add_shape(
+        type="rect",
+        x0=column - 0.5,
+        x1=column + 0.5,
+        y0=row - 0.5,
+        y1=row + 0.5,
+        line={"color": PALETTE["hard"], "width": 3},
+    )
+    ticks = {"tickvals": list(places), "ticktext": [str(i) for i in order], "showgrid": False}
+    ticks |= {"tickfont": {"size": 15}, "zeroline": False, "range": [-0.5, len(order) - 0.5]}
+    figure.update_xaxes(**ticks)
+    figure.update_yaxes(**ticks | {"range": [len(order) - 0.5, -0.5]})
+    figure.update_layout(height=440, clickmode="event+select", dragmode=False)
+    return figure
+
+
+def _short_percent(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
+def look_alikes_figure(
+    similarity: Sequence[Sequence[float]],
+    order: Sequence[int],
+    chosen: tuple[int, int],
+    pictures: Sequence[str],
+    hover: str,
+) -> Figure:
+    """Draw the classes on a ring, in order; the more two are taken for one another, the thicker.
+
+    Parameters
+    ----------
+    similarity
+        How much each two classes are taken for one another, symmetric.
+    pictures
+        Address of a picture for each class.
+    hover
+        What is said of a pair, with places for first, second and percent.
+    """
+    figure = _figure("", "")
+    count = len(order)
+    # Half a turn is taken off so that the beginning and the end of the order meet at the bottom.
+    angles = [math.pi * (1.5 - 2 * (place + 0.5) / count) for place in range(count)]
+    at = {c: (math.cos(a), math.sin(a)) for c, a in zip(order, angles, strict=True)}
+    pairs = [(similarity[a][b], a, b) for a in range(count) for b in range(a)]
+    largest = max(share for share, _, _ in pairs)
+    for share, a, b in sorted(pairs):
+        strength = share / largest
+        if strength < 0.12:  # a web of hairs says nothing
+            continue
+        steps = [step / 8 for step in range(9)]
+        said = hover.format(first=b, second=a, percent=f"{100 * share:.1f}")
+        figure.add_scatter(
+            x=[at[a][0] + t * (at[b][0] - at[a][0]) for t in steps],
+            y=[at[a][1] + t * (at[b][1] - at[a][1]) for t in steps],
+            mode="lines",
+            line={
+                "width": 1 + 13 * strength**2,
+                "color": PALETTE["hard" if {a, b} == set(chosen) else "teacher"],
+            },
+            opacity=0.25 + 0.65 * strength,
+            hovertemplate=said + "<extra></extra>",
+        )
+    for label, (x, y) in at.items():
+        image = {"source": pictures[label], "xref": "x", "yref": "y", "layer": "above"}
+        size = {"sizex": 0.3, "sizey": 0.3, "xanchor": "center", "yanchor": "middle"}
+        figure.add_layout_image(x=x, y=y, **image, **size)
+    figure.add_scatter(
+        x=[1.32 * x for x, _ in at.values()],
+        y=[1.32 * y for _, y in at.values()],
+        mode="text",
+        text=[str(label) for label in at],
+        textfont={"size": 17},
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(visible=False, range=[-1.5, 1.5])
+    figure.update_yaxes(visible=False, range=[-1.5, 1.5], scaleanchor="x")
+    figure.update_layout(height=400, showlegend=False)
+    return figure
+
+
+def anatomy_figure(
+    example: Example, start: Sequence[float], temperature: float, alpha: float, text: dict[str, str]
+) -> Figure:
+    """Draw one example: what student and teacher say, the pulls on each logit, the logits.
+
+    Parameters
+    ----------
+    start
+        The student's logits before the first step.
+    text
+        Titles of the three parts (says, pulls, logits) and names of what is drawn: label, teacher,
+        student, start, hard, soft, total.
+    """
+    classes = list(range(len(start)))
+    figure = make_subplots(
+        rows=3,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.115,
+        subplot_titles=[
+            text["says"].format(temperature=f"{temperature:g}"),
+            text["pulls"],
+            text["logits"],
+        ],
+        row_heights=[0.27, 0.36, 0.37],
+    )
+    _add_answers(figure, example, temperature, text)
+    _add_pulls(figure, pulls(example, temperature, alpha), text)
+    now, teacher = example.student.tolist(), shifted_teacher(example).tolist()
+    figure.add_scatter(
+        x=[place for c in classes for place in (c, c, None)],
+        y=[value for c in classes for value in (start[c], now[c], None)],
+        mode="lines",
+        line={"color": PALETTE["distilled"], "width": 2},
+        hoverinfo="skip",
+        showlegend=False,
+        row=3,
+        col=1,
+    )
+    for name, values, marker in (
+        (text["teacher"], teacher, {"symbol": "diamond-open", "color": PALETTE["teacher"]}),
+        (text["start"], list(start), {"symbol": "circle-open", "color": PALETTE["distilled"]}),
+        (text["student"], now, {"symbol": "circle", "color": PALETTE["distilled"]}),
+    ):
+        figure.add_scatter(
+            x=classes,
+            y=values,
+            mode="markers",
+            marker=marker | {"size": 11, "line": {"width": 2}},
+            name=name,
+            showlegend=name == text["start"],
+            hovertemplate="class %{x}: %{y:.2f}<extra>" + name + "</extra>",
+            row=3,
+            col=1,
+        )
+    figure.update_xaxes(fixedrange=True, tickvals=classes, showticklabels=True, zeroline=False)
+    figure.update_xaxes(title={"text": text["class"]}, row=3)
+    figure.update_yaxes(fixedrange=True, automargin=True)
+    figure.update_yaxes(range=[0, 1.06], tickformat=".0%", row=1)
+    figure.update_yaxes(zeroline=True, zerolinecolor=_QUIET, zerolinewidth=1, row=2)
+    figure.update_layout(
+        height=660,
+        margin={"l": 8, "r": 8, "t": 70, "b": 8},
+        legend={"orientation": "h", "y": 1.06, "yanchor": "bottom", "x": 0},
+        bargap=0.3,
+        hovermode="closest",
+        transition={"duration": 0},
+    )
+    figure.update_annotations(font={"size": 13}, x=0, xanchor="left")
+    return figure
+
+
+def _add_answers(
+    figure: Figure, example: Example, temperature: float, text: dict[str, str]
+) -> None:
+    """Add bars of what teacher and student say at T, and the hard label as a line."""
+    logits = (("teacher", example.teacher, "teacher"), ("student", example.student, "distilled"))
+    for name, own, who in logits:
+        figure.add_bar(
+            x=list(range(len(own))),
+            y=soft_labels(own[None], temperature)[0].tolist(),
+            marker={"color": PALETTE[who]},
+            name=text[name],
+            hovertemplate="class %{x}: %{y:.1%}<extra>" + text[name] + "</extra>",
+            row=1,
+            col=1,
+        )
+    figure.add_scatter(
+        x=[example.label - 0.38, example.label + 0.38],
+        y=[1, 1],
+        mode="lines",
+        line={"color": PALETTE["label"], "width": 4},
+        name=text["label"],
+        hovertemplate=f"class {example.label}: 100 %<extra>{text['label']}</extra>",
+        row=1,
+        col=1,
+    )
+
+
+def _add_pulls(figure: Figure, pulled: Pulls, text: dict[str, str]) -> None:
+    """Add an arrow from zero for each pull on each logit."""
+    longest = max(float(pull.abs().max()) for pull in pulled) or 1.0
+    kinds = (("hard", "hard", -0.25), ("soft", "teacher", 0.0), ("total", "distilled", 0.25))
+    for kind, who, shift in kinds:
+        values = getattr(pulled, kind).tolist()
+        places = [c + shift for c in range(len(values))]
+        # A pull that cannot be seen has no tip: it would point somewhere all the same.
+        symbols = [
+            "circle" if abs(v) < 0.03 * longest else "triangle-up" if v > 0 else "triangle-down"
+            for v in values
+        ]
+        figure.add_scatter(
+            x=[x for place in places for x in (place, place, None)],
+            y=[y for value in values for y in (0, value, None)],
+            mode="lines",
+            line={"color": PALETTE[who], "width": 4 if kind == "total" else 2.5},
+            name=text[kind],
+            hoverinfo="skip",
+            legendgroup=kind,
+            row=2,
+            col=1,
+        )
+        figure.add_scatter(
+            x=places,
+            y=values,
+            mode="markers",
+            marker={
+                "symbol": symbols,
+                "size": [4 if symbol == "circle" else 11 for symbol in symbols],
+                "color": PALETTE[who],
+            },
+            customdata=list(range(len(values))),
+            hovertemplate="class %{customdata}: %{y:+.3f}<extra>" + text[kind] + "</extra>",
+            legendgroup=kind,
+            showlegend=False,
+            row=2,
+            col=1,
+        )
+
+
+def gradient_sizes_figure(sizes: GradientSizes, temperature: float, text: dict[str, str]) -> Figure:
+    """Draw the size of the soft gradient over T, with T² and without, and what both tend to."""
+    figure = _figure(text["x"], text["y"])
+    curves = (
+        (text["squared"], sizes.squared, "distilled", "solid"),
+        (text["plain"], sizes.plain, "teacher", "dash"),
+    )
+    for name, points, who, dash in curves:
+        figure.add_scatter(
+            x=sizes.temperatures,
+            y=[point.mean for point in points],
+            customdata=_hover(points),
+            mode="lines",
+            line={"color": PALETTE[who], "width": 3, "dash": dash},
+            name=name,
+            hovertemplate=(
+                "T = %{x:.3g}: %{customdata[0]}, n = %{customdata[1]} images<extra>"
+                + name
+                + "</extra>"
+            ),
+        )
+    for name, values in (
+        (text["limit"], [sizes.limit] * len(sizes.temperatures)),
+        (text["plain_limit"], sizes.plain_limit),
+    ):
+        figure.add_scatter(
+            x=sizes.temperatures,
+            y=values,
+            mode="lines",
+            line={"color": _QUIET, "width": 1.5, "dash": "dot"},
+            name=name,
+            hovertemplate="T = %{x:.3g}: %{y:.3g}<extra>" + name + "</extra>",
+        )
+    figure.add_scatter(
+        x=[sizes.temperatures[0], sizes.temperatures[-1]],
+        y=[sizes.hard.mean] * 2,
+        mode="lines",
+        line={"color": PALETTE["hard"], "width": 1.5, "dash": "dashdot"},
+        name=text["hard"],
+        hovertemplate="%{y:.3g}<extra>" + text["hard"] + "</extra>",
+    )
+    figure.add_vline(temperature, line={"color": _QUIET, "width": 1, "dash": "dot"})
+    ticks = [0.5, 1, 2, 4, 10, 20, 50, 100]
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+    low = min(sizes.plain[-1].mean, sizes.plain_limit[-1])
+    high = 2.5 * max(sizes.limit, *(point.mean for point in (*sizes.plain, *sizes.squared)))
+    figure.update_yaxes(type="log", range=[math.log10(low), math.log10(high)], dtick=1)
+    figure.update_layout(height=380)
     return figure
 
 

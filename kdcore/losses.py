@@ -181,10 +181,49 @@ def distillation_gradient(
     temperature, alpha
         Tensors that broadcast to the student's shape as they are.
     """
-    soft_pull = torch.softmax(student_logits / temperature, dim=class_axis)
-    soft_pull.sub_(torch.softmax(teacher_logits / temperature, dim=class_axis))
+    soft_pull = _soft_difference(student_logits, teacher_logits, temperature, class_axis)
     hard_pull = hard_gradient(student_logits, one_hot, class_axis)
     return hard_pull.mul_(alpha).add_(soft_pull.mul_((1 - alpha) * temperature))
+
+
+def soft_gradient(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: Tensor,
+    class_axis: int = -1,
+    squared: bool = True,
+) -> Tensor:
+    """Return the gradient of the summed soft term, with its factor T² or without it.
+
+        ∂(T² · KL)/∂z = T · (p(T) − q(T)),        ∂KL/∂z = (p(T) − q(T)) / T
+
+    The soft part of :func:`distillation_gradient`, by itself.
+
+    Parameters
+    ----------
+    squared
+        Whether the term has its factor T².
+    """
+    difference = _soft_difference(student_logits, teacher_logits, temperature, class_axis)
+    return difference.mul_(temperature) if squared else difference.div_(temperature)
+
+
+def matching_gradient(
+    student_logits: Tensor, teacher_logits: Tensor, class_axis: int = -1
+) -> Tensor:
+    """Return what :func:`soft_gradient` tends to as T grows: matching the logits.
+
+        T · (p(T) − q(T)) → (z_student − z_teacher) / C,   both with zero mean
+
+    Without the factor T² it is this divided by T².
+
+    Notes
+    -----
+    Hinton, Vinyals, Dean (2015), section 2.1.
+    """
+    difference = student_logits - teacher_logits
+    zero_mean = difference - difference.mean(dim=class_axis, keepdim=True)
+    return zero_mean / difference.shape[class_axis]
 
 
 def hard_gradient(student_logits: Tensor, one_hot: Tensor, class_axis: int = -1) -> Tensor:
@@ -342,6 +381,14 @@ def relational_loss(student_features: Tensor, teacher_features: Tensor) -> Tenso
     teacher = _relative_distances(teacher_features.detach())
     student, teacher = torch.broadcast_tensors(student, teacher)
     return torch.nn.functional.huber_loss(student, teacher, reduction="none").mean(dim=-1)
+
+
+def _soft_difference(
+    student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, class_axis: int
+) -> Tensor:
+    """Return ``p(T) − q(T)``, in the student's shape."""
+    difference = torch.softmax(student_logits / temperature, dim=class_axis)
+    return difference.sub_(torch.softmax(teacher_logits / temperature, dim=class_axis))
 
 
 def _kl_of_each_example(teacher_log_probs: Tensor, student_log_probs: Tensor) -> Tensor:

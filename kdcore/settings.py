@@ -254,6 +254,40 @@ GUIDED_LAYER = Number(
     4,
     whole=True,
 )
+DIGIT = Number("digit", "Digit", "One of the ten classes.", 0, 9, whole=True)
+#: At least two digits are left to learn from.
+OMIT = List("omit", "Digits that the student's training set has no image of.", DIGIT, longest=8)
+PLANE_NOISE = Number(
+    "noise",
+    "Noise",
+    "How far the points stray from the shape they belong to.",
+    0,
+    1,
+)
+PLANE_POINTS = Number(
+    "points",
+    "Points",
+    "How many points the teacher is trained on; accuracy is measured on others.",
+    20,
+    1000,
+    whole=True,
+)
+LABELS_PER_CLASS = Number(
+    "labels_per_class",
+    "Labels per class",
+    "How many labelled points of each class both students see; the teacher sees all.",
+    1,
+    1000,
+    whole=True,
+)
+SEED = Number(
+    "seed",
+    "Seed",
+    "Another seed draws other points, labelled points, first weights and batches.",
+    0,
+    9999,
+    whole=True,
+)
 STUDENT_HIDDEN = Shape("student_hidden", "Hidden layers of the student.")
 TEACHER_HIDDEN = Shape("teacher_hidden", "Hidden layers of the teacher.")
 ASSISTANT_HIDDEN = Shape("assistant_hidden", "Hidden layers of the assistant.")
@@ -281,6 +315,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         List("teachers", "Hidden layers of each teacher to compare.", TEACHER_HIDDEN, ";", 12),
         List("map_teacher_labels", "Rows of the map: teacher's labels.", TEACHER_LABELS, ",", 10),
         List("map_label_noise", "Columns of the map: wrong labels.", LABEL_NOISE, ",", 10),
+        OMIT,
         STUDENT_HIDDEN,
         TEACHER_HIDDEN,
         ASSISTANT_HIDDEN,

@@ -22,10 +22,7 @@ from pages.common.controls import (
     Controls,
     Remembered,
 )
-from pages.common.live_bars import ExampleDigit, live_bars, temperature_slider
-
-#: One test image of each class that teachers find ambiguous but read rightly.
-THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
+from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
 
 CURVE_TEMPERATURES = [0.5, 0.75, *(0.5 * step for step in range(2, 41))]
 CHART_HEIGHT = 300

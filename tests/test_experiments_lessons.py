@@ -651,6 +651,8 @@ def test_only_labels_that_a_student_sees_are_wrong() -> None:
     rows, seen = draw_labels(digits(), (0, 1), 50, 0.3)
     for seed in (0, 1):
         assert torch.equal(rows[seed], few_labels(labels, 50, seed))
+        expected = noisy_labels(labels[rows[seed]], 0.3, 10, seed)
+        assert torch.equal(seen[seed][rows[seed]], expected)
         wrong = torch.nonzero(seen[seed] != labels).flatten()
         assert len(wrong) == 15
         assert set(wrong.tolist()) <= set(rows[seed].tolist())

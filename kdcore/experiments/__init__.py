@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from kdcore.experiments.balance import BalanceSettings, balance
 from kdcore.experiments.common import Experiment, Result
+from kdcore.experiments.controls import ControlsSettings, controls
 from kdcore.experiments.feature import FeatureSettings, feature
 from kdcore.experiments.online import OnlineSettings, online
 from kdcore.experiments.progressive import ProgressiveSettings, progressive
@@ -16,6 +17,7 @@ from kdcore.experiments.reference import ReferenceSettings, reference
 from kdcore.experiments.self_distillation import SelfSettings, self_distillation
 from kdcore.experiments.teacher_size import TeacherSizeSettings, teacher_size
 from kdcore.experiments.temperature import TemperatureSettings, temperature
+from kdcore.experiments.unseen_class import UnseenClassSettings, unseen_class
 from kdcore.experiments.variants import VariantsSettings, variants
 
 __all__ = ["EXPERIMENTS", "Experiment", "Result"]
@@ -48,6 +50,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             ProgressiveSettings,
             progressive,
         ),
+        Experiment(
+            "unseen-class",
+            "Does a student recognise a digit that it has never seen?",
+            UnseenClassSettings,
+            unseen_class,
+        ),
+        Experiment("controls", "Is it really dark knowledge?", ControlsSettings, controls),
         Experiment(
             "reference",
             "Can the published run be repeated to the last digit?",

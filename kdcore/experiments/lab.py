@@ -19,6 +19,7 @@ from kdcore.experiments.common import (
     training_work,
 )
 from kdcore.losses import soft_labels
+from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import CheckedSettings
 from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
@@ -60,6 +61,12 @@ class LabResult:
     example_logits: dict[str, Tensor]
     #: The teachers' logits for the test images, ``[S, N, classes]``.
     teacher_logits: Tensor
+    #: The first seed's three networks, for images that are in no set: one network a stack.
+    networks: dict[str, MLPStack]
+
+    def answers(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the logits of the first seed's three networks for other images, ``[N, 64]``."""
+        return {who: network.logits(inputs)[0, 0] for who, network in self.networks.items()}
 
     def hardest_example(self) -> int:
         """Return the test image whose right class the first teacher finds least probable."""
@@ -108,4 +115,9 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
             "distilled": students.test_logits[0, 1],
         },
         teacher_logits=teachers.test_logits,
+        networks={
+            "teacher": teachers.trained.stack.network(0),
+            "hard": students.stack.network(0, 0),
+            "distilled": students.stack.network(0, 1),
+        },
     )

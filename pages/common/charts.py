@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,26 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def show(figure: Figure, table: pd.DataFrame, alternative: str, key: str) -> None:
+def show(
+    figure: Figure,
+    table: pd.DataFrame,
+    alternative: str,
+    key: str,
+    on_select: Callable[[], None] | None = None,
+) -> None:
     """Draw a figure with its alternative text and, folded away, its table.
 
-    The first column of the table names its rows.
+    The first column of the table names its rows. ``on_select`` is called when a point is clicked.
     """
     config = {"displayModeBar": False, "scrollZoom": False}
-    st.plotly_chart(figure, key=key, alt=alternative, config=config)
+    st.plotly_chart(
+        figure,
+        key=key,
+        alt=alternative,
+        config=config,
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
     with st.expander("Table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, key=f"{key}-table")
 

@@ -17,10 +17,15 @@ from kdcore.settings import (
     EPOCHS,
     LABEL_NOISE,
     LABELS,
+    LABELS_PER_CLASS,
+    OMIT,
+    PLANE_NOISE,
+    PLANE_POINTS,
     SEEDS,
     TEACHER_HIDDEN,
     TEACHER_LABELS,
     TEMPERATURE,
+    List,
     Number,
     Shape,
 )
@@ -242,6 +247,42 @@ class Toggle:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Some of a few whole numbers, each a button that is in or out."""
+
+    parameter: List
+    label: str
+    options: Sequence[int]
+    default: Sequence[int]
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+    def read(self, text: str) -> tuple[list[int], str | None]:
+        try:
+            values = sorted(self.parameter.parse(text))
+        except ValueError as refusal:
+            default = self.write(self.default)
+            return list(self.default), f"In the address, {refusal}; {default} is used."
+        return values, None
+
+    def write(self, value: Sequence[int]) -> str:
+        return self.parameter.format(tuple(sorted(value)))
+
+    def show(self, key: str) -> None:
+        st.pills(
+            self.label,
+            self.options,
+            selection_mode="multi",
+            wrap=True,
+            key=key,
+            help=self.parameter.help,
+            persist_state="session",
+        )
+
+
+@dataclass(frozen=True)
 class Remembered:
     """A whole number that some component sets; in the address like the others."""
 
@@ -283,7 +324,7 @@ LABELLED_IMAGES = Choice("labels", LABELS.label, LABELS.help, (20, 50, 100, 200,
 
 TEACHER_SHAPE = ShapeChoice(
     TEACHER_HIDDEN,
-    "Teacher's hidden layers",
+    "Teacher layers",
     ((16,), (64,), (256,), (256, 128), (512, 256, 128)),
     (256, 128),
 )
@@ -292,7 +333,15 @@ TEACHER_TRAINING = Choice("teacher_epochs", EPOCHS.label, EPOCHS.help, (5, 15, 3
 TEACHER_SEES = Choice(
     "teacher_labels", TEACHER_LABELS.label, TEACHER_LABELS.help, (30, 60, 150, 300, 900), 60
 )
+OMITTED_DIGITS = Several(OMIT, "Digits to take out", tuple(range(10)), (3,))
 WRONG_LABELS = Slider(LABEL_NOISE, 0.0, 0.0, 0.6, 0.1)
+PLANE_NOISE_SLIDER = Slider(PLANE_NOISE, 0.1, 0.0, 0.5, 0.05)
+PLANE_POINTS_CHOICE = Choice(
+    "points", PLANE_POINTS.label, PLANE_POINTS.help, (60, 120, 240, 480), 240, as_slider=True
+)
+LABELS_PER_CLASS_CHOICE = Choice(
+    "labels_per_class", LABELS_PER_CLASS.label, LABELS_PER_CLASS.help, (1, 2, 3, 5, 10, 20, 40), 5
+)
 
 
 class Controls:

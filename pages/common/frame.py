@@ -33,12 +33,19 @@ class Entry:
 #: The sidebar: groups of pages in reading order. The first page is the default one.
 NAVIGATION: dict[str, list[Entry]] = {
     "Start": [Entry("lab", ":material/science:")],
+    "Ideas": [
+        Entry("hard_and_soft", ":material/tonality:"),
+        Entry("anatomy", ":material/troubleshoot:"),
+    ],
     "Experiments": [
         Entry("temperature", ":material/thermostat:"),
         Entry("teacher_size", ":material/school:"),
         Entry("balance", ":material/balance:"),
+        Entry("unseen_digit", ":material/visibility_off:"),
+        Entry("dark_knowledge", ":material/shuffle:"),
     ],
     "Variants": [Entry("four_ways", ":material/account_tree:")],
+    "Playground": [Entry("boundaries", ":material/border_outer:")],
     "In practice": [Entry("reference_run", ":material/fact_check:")],
 }
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from kdcore.jobs import Job, JobPool
 from kdcore.monitor import Monitor
+from pages.common.words import words
 
 ResultT = TypeVar("ResultT")
 
@@ -56,3 +57,16 @@ def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:
         show(job)
     else:
         st.fragment(polled, run_every=POLL_SECONDS)()
+
+
+def show_progress(job: Job[Any]) -> None:
+    """Say where a training stands."""
+    text = words("lesson")["progress"]
+    if job.stage:
+        stage = text["stages"].get(job.stage, job.stage)
+        line = text["running"].format(stage=stage, percent=round(100 * job.fraction))
+    elif position := pool().position(job):
+        line = text["queued"].format(position=position)
+    else:
+        line = text["starting"]
+    st.progress(min(1.0, job.fraction), line)

@@ -16,19 +16,35 @@ from kdcore.figures import MARKERS, PALETTE
 from pages.common.controls import TEMPERATURE_SLIDER, Controls
 from pages.common.words import ASSETS
 
+#: One test image of each class that teachers find ambiguous but read rightly.
+THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
+
 _SLIDER_KEY = "temperature-slider"
 _BARS_KEY = "live-bars"
+_LAB_HEIGHT = "28rem"
 
 
-def _component(name: str) -> Any:
+def component(name: str) -> Any:
+    """Return the component whose code is ``assets/{name}.html``, ``.css`` and ``.js``."""
     html, css, js = (
         (ASSETS / f"{name}.{ending}").read_text("utf-8") for ending in ("html", "css", "js")
     )
     return st.components.v2.component(name, html=html, css=css, js=js)
 
 
-_slider = _component("temperature_slider")
-_bars = _component("live_bars")
+_slider = component("temperature_slider")
+_bars = component("live_bars")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of bars: whose probabilities, under which name."""
+
+    #: "label", "teacher", "hard" or "distilled".
+    who: str
+    name: str
+    #: A temperature of its own; the slider's unless given.
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,7 @@ class ExampleDigit:
 
     #: Row in the test set.
     index: int
+    #: The right class, or −1 if nobody knows.
     label: int
     #: 64 values, 0 to 16.
     pixels: list[int]
@@ -67,7 +84,14 @@ def temperature_slider(controls: Controls) -> None:
 
 
 def live_bars(
-    controls: Controls, digits: Sequence[ExampleDigit], words: dict[str, str], stale: bool
+    controls: Controls,
+    digits: Sequence[ExampleDigit],
+    words: dict[str, str],
+    stale: bool,
+    rows: Sequence[Row] | None = None,
+    thumbnails: bool = True,
+    height: str = _LAB_HEIGHT,
+    key: str = _BARS_KEY,
 ) -> None:
     """Draw the bars of one of the digits; the chosen one is ``controls["digit"]``.
 
@@ -79,24 +103,31 @@ def live_bars(
         The words of the component, and the names of the four rows.
     stale
         Whether the figures belong to earlier settings and are about to change.
+    rows
+        The rows of bars; hard label, teacher and both students unless given. Without any row
+        only the thumbnails are drawn, to choose for other bars on the page.
+    thumbnails
+        Whether the digits are offered to choose from; else the chosen one is drawn.
+    height
+        The least height, so that nothing jumps when the first figures come.
+    key
+        A name of its own for each that stands on the same page.
     """
 
     def take_over() -> None:
-        controls["digit"] = int(st.session_state[_BARS_KEY]["digit"])
+        controls["digit"] = int(st.session_state[key]["digit"])
 
+    if rows is None:
+        rows = [Row(who, words[who]) for who in ("label", "teacher", "hard", "distilled")]
     _bars(
-        key=_BARS_KEY,
+        key=key,
         data={
             "classes": 10,
             "rows": [
-                {
-                    "who": who,
-                    "name": words[who],
-                    "colour": PALETTE[who],
-                    "marker": MARKERS[who],
-                }
-                for who in ("label", "teacher", "hard", "distilled")
+                vars(row) | {"colour": PALETTE[row.who], "marker": MARKERS[row.who]} for row in rows
             ],
+            "thumbnails": thumbnails,
+            "height": height,
             "digits": [vars(digit) for digit in digits],
             "chosen": controls["digit"],
             "temperature": controls["temperature"],

@@ -108,7 +108,7 @@ def test_the_code_shown_is_the_code_that_runs(app: str, visit: Visit, name: str)
     page = visit(f"{app}/{name}?v=1&seeds=5&prediction=skipped")
     wait_for_result(page)
     page.get_by_text(words("lesson")["code"]["heading"]).click()
-    expect(page.locator("code").first).to_contain_text(re.compile(r"def \w+\("))
+    expect(page.locator('[data-testid="stCode"] code').first).to_contain_text(re.compile(r"def \w+\("))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,0 +1,146 @@
+"""The loss taken apart: how it pulls on each logit of one example, and how hard at each T."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kdcore.losses import (
+    DistillationLoss,
+    distillation_gradient,
+    distillation_loss,
+    hard_gradient,
+    matching_gradient,
+    soft_gradient,
+)
+from kdcore.statistics import Interval, mean_interval
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What a student and its teacher say of one example, ``[C]`` each, and its label."""
+
+    student: Tensor
+    teacher: Tensor
+    label: int
+
+    @property
+    def one_hot(self) -> Tensor:
+        """The hard label as probabilities, ``[C]``."""
+        return torch.nn.functional.one_hot(torch.tensor(self.label), len(self.student)).float()
+
+
+class Pulls(NamedTuple):
+    """The pulls on each logit, ``[C]`` each: gradients of the parts of the loss, turned around."""
+
+    #: α · (y − p(1)): towards the label
+    hard: Tensor
+    #: (1 − α) · T · (q(T) − p(T)): towards the teacher
+    soft: Tensor
+    #: Both together: where a step of gradient descent goes.
+    total: Tensor
+
+
+def pulls(example: Example, temperature: float, alpha: float) -> Pulls:
+    """Return the pulls of one example on the student's logits.
+
+    −∂L/∂z = α · (y − p(1)) + (1 − α) · T · (q(T) − p(T))
+    """
+    student, teacher, one_hot = example.student, example.teacher, example.one_hot
+    T, a = torch.tensor(temperature), torch.tensor(alpha)
+    return Pulls(
+        hard=-a * hard_gradient(student, one_hot),
+        soft=-(1 - a) * soft_gradient(student, teacher, T),
+        total=-distillation_gradient(student, teacher, one_hot, T, a),
+    )
+
+
+def descend(example: Example, temperature: float, alpha: float, rate: float) -> Example:
+    """Return the example after one step of gradient descent on the student's logits themselves.
+
+        z ← z − rate · ∂L/∂z
+
+    A network cannot move its logits one by one: they hang together by its weights. This shows
+    where the loss would have them.
+    """
+    return replace(
+        example, student=example.student + rate * pulls(example, temperature, alpha).total
+    )
+
+
+def loss_of(example: Example, temperature: float, alpha: float) -> DistillationLoss:
+    """Return the loss of one example with its parts."""
+    return distillation_loss(
+        example.student[None],
+        example.teacher[None],
+        torch.tensor([example.label]),
+        temperature,
+        alpha,
+    )
+
+
+def shifted_teacher(example: Example) -> Tensor:
+    """Return the teacher's logits with the student's mean, ``[C]``: only differences count."""
+    return example.teacher - example.teacher.mean() + example.student.mean()
+
+
+@dataclass(frozen=True)
+class GradientSizes:
+    """Mean norm of an example's gradient by the student's logits, at each temperature."""
+
+    temperatures: list[float]
+    #: Of T² · KL.
+    squared: list[Interval]
+    #: Of KL alone.
+    plain: list[Interval]
+    #: Of the cross-entropy with the hard labels; it knows no temperature.
+    hard: Interval
+    #: What ``squared`` tends to: matching logits.
+    limit: float
+
+    @property
+    def plain_limit(self) -> list[float]:
+        """What ``plain`` tends to, at each temperature: limit / T²."""
+        return [self.limit / T**2 for T in self.temperatures]
+
+
+def gradient_sizes(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperatures: Sequence[float]
+) -> GradientSizes:
+    """Measure the soft gradient on a batch, with the factor T² and without it.
+
+    Parameters
+    ----------
+    student_logits, teacher_logits
+        ``[N, C]``.
+    labels
+        ``[N]``.
+    temperatures
+        Where to measure.
+
+    Notes
+    -----
+    Hinton, Vinyals, Dean (2015), section 2.1: the gradient shrinks as 1/T², and with zero-mean
+    logits it tends to (z_student − z_teacher)/(C · T²).
+    """
+    one_hot = torch.nn.functional.one_hot(labels, student_logits.shape[-1])
+    student, teacher = student_logits.double(), teacher_logits.double()
+
+    def soft(T: float, squared: bool) -> Interval:
+        return _mean_norm(soft_gradient(student, teacher, torch.tensor(T), squared=squared))
+
+    return GradientSizes(
+        temperatures=list(temperatures),
+        squared=[soft(T, True) for T in temperatures],
+        plain=[soft(T, False) for T in temperatures],
+        hard=_mean_norm(hard_gradient(student, one_hot)),
+        limit=_mean_norm(matching_gradient(student, teacher)).mean,
+    )
+
+
+def _mean_norm(gradients: Tensor) -> Interval:
+    return mean_interval(gradients.norm(dim=-1))

@@ -1,0 +1,418 @@
+"""Anatomy of the loss: one example taken apart, and what the factor T² is for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+import torch
+
+from kdcore import losses
+from kdcore.anatomy import Example, descend, gradient_sizes, loss_of, pulls
+from kdcore.data import digits
+from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.figures import anatomy_figure, gradient_sizes_figure
+from kdcore.jobs import QueueFull
+from kdcore.losses import soft_labels
+from pages.common import charts, frame, jobs
+from pages.common.controls import (
+    ALPHA_SLIDER,
+    TEMPERATURE_SLIDER,
+    Choice,
+    Controls,
+    Named,
+    Remembered,
+    nearest_number,
+)
+from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
+
+#: What the Lab trains unless asked otherwise: on a warm server it is there already.
+SETTINGS = LabSettings()
+
+CODE_HEIGHT = 520
+FIGURE_HEIGHT = 800
+TICK_SECONDS = 0.4
+LONGEST_PLAY = 400
+
+#: A step that moves no logit further than this cannot be seen.
+AT_REST = 0.002
+
+CURVE_TEMPERATURES = [round(0.5 * 200 ** (i / 60), 4) for i in range(61)]
+LARGEST_LOGIT = 50.0
+
+_STATE = "anatomy.state"
+_PLAYING = "anatomy.playing"
+
+words = frame.page("anatomy")
+text = words["controls"]
+classes = digits().classes
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Ten numbers that the learner sets by hand."""
+
+    name: str
+    label: str
+    default: tuple[float, ...]
+
+    def read(self, written: str) -> tuple[tuple[float, ...], str | None]:
+        try:
+            values = tuple(float(part) for part in written.split(","))
+        except ValueError:
+            values = ()
+        # A comparison with NaN is false, so that it is refused, too.
+        if len(values) == classes and all(abs(value) <= LARGEST_LOGIT for value in values):
+            return values, None
+        return self.default, text["logits_wrong"].format(name=self.label, count=classes)
+
+    def write(self, values: tuple[float, ...]) -> str:
+        return ",".join(f"{value:g}" for value in values)
+
+    def show(self, key: str) -> None:
+        """Draw a line to write the numbers in; what is not understood changes nothing."""
+        written = f"{key}-text"
+
+        def take_over() -> None:
+            values, trouble = self.read(st.session_state[written])
+            st.session_state[f"{key}-trouble"] = trouble
+            if not trouble:
+                st.session_state[key] = values
+
+        shown = self.write(st.session_state[key]).replace(",", ", ")
+        st.text_input(self.label, shown, key=written, help=text["logits_help"], on_change=take_over)
+        if trouble := st.session_state.get(f"{key}-trouble"):
+            st.warning(trouble)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The step size."""
+
+    name: str = "rate"
+    default: float = 1.0
+    options: tuple[float, ...] = (0.1, 0.5, 1.0, 2.0, 4.0)
+
+    def read(self, written: str) -> tuple[float, str | None]:
+        return nearest_number(written, self.name, self.default, self._fit)
+
+    def _fit(self, value: float) -> float:
+        if value != value:
+            raise ValueError
+        return min(self.options, key=lambda option: abs(option - value))
+
+    def write(self, value: float) -> str:
+        return f"{value:g}"
+
+    def show(self, key: str) -> None:
+        st.select_slider(
+            text["rate"], self.options, key=key, help=text["rate_help"], persist_state="session"
+        )
+
+
+controls = Controls(
+    "anatomy",
+    [
+        TEMPERATURE_SLIDER,
+        ALPHA_SLIDER,
+        Rate(),
+        Named("source", text["source"], text["source_help"], text["sources"], "digit", True),
+        Remembered("digit", THUMBNAILS[8], len(digits().test) - 1),
+        Named("student", text["student"], text["student_help"], text["students"], "blank"),
+        Choice("label", text["label"], text["label_help"], tuple(range(classes)), 3),
+        Logits("teacher_logits", text["teacher_logits"], (0, 1, 2, 8, -2, 4, 0, 1, 5, 2)),
+        Logits("student_logits", text["student_logits"], (0,) * classes),
+    ],
+)
+controls.show_notes()
+
+
+# ------------------------------------------------------------------------------------ the example
+
+
+def first_example(result: LabResult | None) -> Example | None:
+    """Return the chosen example before the first step; None while the teacher is trained."""
+    if controls["source"] == "hand":
+        student, teacher = (
+            torch.tensor(controls[f"{who}_logits"], dtype=torch.float32)
+            for who in ("student", "teacher")
+        )
+        return Example(student, teacher, controls["label"])
+    if result is None:
+        return None
+    index = controls["digit"]
+    teacher = result.example_logits["teacher"][index]
+    trained = result.example_logits["hard"][index]
+    student = trained if controls["student"] == "hard" else torch.zeros_like(teacher)
+    return Example(student, teacher, int(digits().test.labels[index]))
+
+
+@dataclass
+class Stepping:
+    """Where the learner is: the example now, before the first step, and the steps between."""
+
+    chosen: tuple[Any, ...]
+    start: Example
+    now: Example
+    steps: int = 0
+
+    def step(self) -> None:
+        """Take one gradient step with what is set now."""
+        self.now = descend(self.now, controls["temperature"], controls["alpha"], controls["rate"])
+        self.steps += 1
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        self.now, self.steps = self.start, 0
+        st.session_state[_PLAYING] = False
+
+    def at_rest(self) -> bool:
+        """Say whether another step would move nothing that can be seen."""
+        total = pulls(self.now, controls["temperature"], controls["alpha"]).total
+        return float(controls["rate"] * total.abs().max()) < AT_REST
+
+
+def stepping(example: Example) -> Stepping:
+    """Return the learner's place with this example; another example starts anew."""
+    chosen = (*example.student.tolist(), *example.teacher.tolist(), example.label)
+    state: Stepping | None = st.session_state.get(_STATE)
+    if state is None or state.chosen != chosen:
+        state = st.session_state[_STATE] = Stepping(chosen, example, example)
+        st.session_state[_PLAYING] = False
+    return state
+
+
+def toggle_playing() -> None:
+    """Play or pause."""
+    st.session_state[_PLAYING] = not st.session_state.get(_PLAYING, False)
+
+
+def show_buttons(state: Stepping) -> None:
+    """Draw play or pause, step and reset."""
+    run, playing = words["run"], st.session_state.get(_PLAYING, False)
+    with st.container(horizontal=True, key="stepping"):
+        st.button(
+            run["pause"] if playing else run["play"],
+            icon=":material/pause:" if playing else ":material/play_arrow:",
+            on_click=toggle_playing,
+            key="play",
+        )
+        st.button(
+            run["step"],
+            icon=":material/skip_next:",
+            on_click=state.step,
+            disabled=playing,
+            key="step",
+        )
+        st.button(run["reset"], icon=":material/replay:", on_click=state.reset, key="reset")
+
+
+def show_example(state: Stepping) -> None:
+    """Draw the example where it stands; while it plays, take a step first."""
+    if st.session_state.get(_PLAYING, False):
+        state.step()
+        if state.at_rest() or state.steps >= LONGEST_PLAY:
+            st.session_state[_PLAYING] = False
+            st.rerun()
+    T, alpha, run = controls["temperature"], controls["alpha"], words["run"]
+    loss = loss_of(state.now, T, alpha)
+    numbers = run["loss"].format(
+        total=f"{loss.total.item():.3f}",
+        hard=f"{loss.hard.item():.3f}",
+        soft=f"{loss.soft.item():.3f}",
+        alpha=f"{alpha:g}",
+        beta=f"{1 - alpha:g}",
+    )
+    st.html(
+        f'<p class="stepped"><strong>{escape(run["count"].format(step=state.steps))}</strong> · '
+        f"<span>{escape(numbers)}</span></p>"
+    )
+    st.caption(run["rest"] if state.steps and state.at_rest() else run["still"])
+    charts.show(
+        anatomy_figure(state.now, state.start.student.tolist(), T, alpha, words["figure"]),
+        table_of(state),
+        alternative_of(state),
+        key="anatomy",
+    )
+
+
+def table_of(state: Stepping) -> pd.DataFrame:
+    """Return the figures of the example, a row a class."""
+    named = words["figure"]["table"]
+    pulled = pulls(state.now, controls["temperature"], controls["alpha"])
+    columns = {
+        "class": range(classes),
+        "teacher": state.now.teacher.tolist(),
+        "student": state.now.student.tolist(),
+        "start": state.start.student.tolist(),
+    } | {kind: pull.tolist() for kind, pull in pulled._asdict().items()}
+    return pd.DataFrame({named[column]: values for column, values in columns.items()})
+
+
+def alternative_of(state: Stepping) -> str:
+    """Say in words what the figure shows."""
+    T = controls["temperature"]
+    said: dict[str, Any] = {
+        "step": state.steps,
+        "temperature": f"{T:g}",
+        "label": state.now.label,
+    }
+    for who in ("teacher", "student"):
+        share, label = soft_labels(getattr(state.now, who)[None], T)[0].max(0)
+        said |= {who: int(label), f"{who}_percent": f"{100 * share.item():.0f}"}
+    for kind, pull in pulls(state.now, T, controls["alpha"])._asdict().items():
+        strongest = int(pull.abs().argmax())
+        said |= {kind: strongest, f"{kind}_size": f"{pull[strongest].item():+.2f}"}
+    return words["figure"]["alternative"].format(**said)
+
+
+# --------------------------------------------------------------------------------- the factor T²
+
+
+def show_sizes(result: LabResult) -> None:
+    """Draw the size of the soft gradient over T, with the factor T² and without it."""
+    said, logits = words["size"], result.example_logits
+    labels = digits().test.labels
+    sizes = gradient_sizes(logits["hard"], logits["teacher"], labels, CURVE_TEMPERATURES)
+    named_points = gradient_sizes(logits["hard"], logits["teacher"], labels, [4.0, 20.0])
+    st.subheader(said["heading"], anchor=False)
+    st.markdown(
+        said["explain"].format(
+            n=len(labels),
+            plain_20=f"{named_points.plain[1].mean:.2g}",
+            squared_20=f"{named_points.squared[1].mean:.2g}",
+            hard=f"{sizes.hard.mean:.2g}",
+        )
+    )
+    named = said["table"]
+    table = {
+        named["temperature"]: sizes.temperatures,
+        named["squared"]: [point.mean for point in sizes.squared],
+        named["squared_ci"]: [point.half_width for point in sizes.squared],
+        named["plain"]: [point.mean for point in sizes.plain],
+        named["plain_ci"]: [point.half_width for point in sizes.plain],
+        named["limit"]: [sizes.limit] * len(sizes.temperatures),
+        named["plain_limit"]: sizes.plain_limit,
+    }
+    charts.show(
+        gradient_sizes_figure(sizes, controls["temperature"], said),
+        pd.DataFrame(table),
+        said["alternative"].format(
+            squared_low=f"{sizes.squared[0].mean:.2g}",
+            squared_high=f"{sizes.squared[-1].mean:.2g}",
+            plain_low=f"{sizes.plain[0].mean:.2g}",
+            plain_high=f"{sizes.plain[-1].mean:.2g}",
+            limit=f"{sizes.limit:.2g}",
+            hard=f"{sizes.hard.mean:.2g}",
+        ),
+        key="sizes",
+    )
+    charts.provenance(said["provenance"].format(n=len(labels), seconds=f"{result.seconds:.1f}"))
+    st.markdown(
+        said["limit_explained"].format(
+            share=f"{100 * sizes.squared[-1].mean / sizes.limit:.1f}",
+            share_4=f"{100 * named_points.squared[0].mean / sizes.limit:.0f}",
+        )
+    )
+
+
+def show_code(functions: list[Callable[..., Any]]) -> None:
+    """Show the source of the loss, from the engine itself."""
+    st.subheader(words["code"]["heading"], anchor=False)
+    st.markdown(words["code"]["intro"])
+    for tab, function in zip(st.tabs([f.__name__ for f in functions]), functions, strict=True):
+        tab.code(inspect.getsource(function), "python", height=CODE_HEIGHT)
+
+
+# -------------------------------------------------------------------------------------- the page
+
+
+def example_digits(result: LabResult | None) -> list[ExampleDigit]:
+    """Return the digits to choose from; their bars are not drawn here."""
+    test = digits().test
+    return [
+        ExampleDigit(
+            index, int(test.labels[index]), [round(16 * v) for v in test.inputs[index].tolist()], {}
+        )
+        for index in dict.fromkeys((*THUMBNAILS, controls["digit"]))
+        if result is not None
+    ]
+
+
+def show_source(result: LabResult | None) -> None:
+    """Draw what chooses the example."""
+    left, right = st.columns([5, 8], gap="large")
+    with left, st.container(key="control-row", horizontal=True):
+        controls.show("source")
+        controls.show("student" if controls["source"] == "digit" else "label")
+    with right:
+        if controls["source"] == "hand":
+            controls.show("teacher_logits")
+            controls.show("student_logits")
+            return
+        st.html(f'<p class="quiet small">{escape(text["digit_hint"])}</p>')
+        live_bars(
+            controls,
+            example_digits(result),
+            words["bars"],
+            stale=False,
+            rows=[],
+            height="2.6rem",
+            key="digit-choice",
+        )
+
+
+try:
+    job = jobs.request("anatomy", lab, SETTINGS)
+except QueueFull as trouble:
+    st.error(str(trouble), icon=":material/error:")
+    st.stop()
+result = job.result() if job.is_done else None
+
+with st.container(key="controls"):
+    first, second, third = st.columns(3, gap="medium")
+    with first:
+        temperature_slider(controls)
+    with second:
+        controls.show("alpha")
+    with third:
+        controls.show("rate")
+    show_source(result)
+
+left, right = st.columns([7, 5], gap="large")
+with left:
+    example = first_example(result)
+    if example is not None:
+        show_buttons(stepping(example))
+        ticking = TICK_SECONDS if st.session_state.get(_PLAYING, False) else None
+        st.fragment(show_example, run_every=ticking)(stepping(example))
+    else:
+        jobs.follow(job, jobs.show_progress)
+        charts.placeholder(FIGURE_HEIGHT)
+with right:
+    st.subheader(words["read"]["heading"], anchor=False)
+    st.latex(words["read"]["formula"])
+    for paragraph in words["read"]["paragraphs"]:
+        st.markdown(paragraph)
+
+left, right = st.columns(2, gap="large")
+with left:
+    if result:
+        show_sizes(result)
+    elif example is not None:
+        jobs.follow(job, jobs.show_progress)
+with right:
+    show_code(
+        [
+            losses.distillation_loss,
+            losses.kl_divergence,
+            losses.distillation_gradient,
+            losses.soft_gradient,
+        ]
+    )
+controls.write_address()

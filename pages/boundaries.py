@@ -1,0 +1,225 @@
+"""The playground: teacher and two students draw their boundaries on points of the plane."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import streamlit as st
+
+from kdcore import planes
+from kdcore.jobs import Job, QueueFull
+from kdcore.planes import OwnPoints, clicked_points, parse_csv
+from kdcore.playground import PlaygroundResult, PlaygroundSettings, playground
+from kdcore.settings import SEED
+from pages.common import charts, frame, jobs
+from pages.common.boundaries import OWN_CLASSES, film
+from pages.common.controls import (
+    ALPHA_SLIDER,
+    LABELS_PER_CLASS_CHOICE,
+    PLANE_NOISE_SLIDER,
+    PLANE_POINTS_CHOICE,
+    STUDENT_WIDTH,
+    TEACHER_WIDTH,
+    TEMPERATURE_SLIDER,
+    Controls,
+    Named,
+    Remembered,
+)
+from pages.common.live_bars import temperature_slider
+
+EXAMPLE_FILE = "height,weight,animal\n" + "".join(
+    f"{20 + step + 18 * k},{3 + step * step % 7 + 9 * k},{name}\n"
+    for k, name in enumerate(("cat", "dog"))
+    for step in range(12)
+)
+
+words = frame.page("boundaries")
+controls = Controls(
+    "boundaries",
+    [
+        Named(
+            "plane",
+            words["controls"]["plane"],
+            words["controls"]["plane_help"],
+            words["planes"],
+            "spirals",
+            as_tabs=True,
+        ),
+        TEMPERATURE_SLIDER,
+        ALPHA_SLIDER,
+        TEACHER_WIDTH.with_default(64),
+        STUDENT_WIDTH.with_default(16),
+        LABELS_PER_CLASS_CHOICE,
+        PLANE_POINTS_CHOICE,
+        PLANE_NOISE_SLIDER,
+        Remembered("seed", 0, int(SEED.maximum)),
+    ],
+)
+controls.show_notes()
+
+#: The learner's points of either kind, kept for the visit: ``"own"`` and ``"csv"``.
+own: dict[str, OwnPoints] = st.session_state.setdefault(controls.key("points-of"), {})
+TROUBLE, RESULT = controls.key("trouble"), controls.key("result")
+
+
+def take_seed() -> None:
+    """Go on to the next seed."""
+    controls["seed"] = (controls["seed"] + 1) % (int(SEED.maximum) + 1)
+
+
+def take_points(placed: Any) -> None:
+    """Take over the points that were placed, or keep the reason why not."""
+    st.session_state.pop(TROUBLE, None)
+    try:
+        own["own"] = clicked_points(placed if isinstance(placed, list) else [])
+    except ValueError as trouble:
+        st.session_state[TROUBLE] = str(trouble)
+
+
+def placed_points() -> list[tuple[float, float, int]] | None:
+    """Return the points placed so far, as the film wants them; None if there are none to place."""
+    if controls["plane"] != "own":
+        return None
+    known = own.get("own")
+    if known is None:
+        return []
+    return [(x, y, OWN_CLASSES.index(known.class_names[k])) for x, y, k in known.points]
+
+
+def upload() -> None:
+    """Ask for a file and check it; a refused one changes nothing."""
+    text = words["csv"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        file = st.file_uploader(text["upload"], "csv", key="boundaries.file", help=text["help"])
+        st.download_button(
+            text["example"], EXAMPLE_FILE, "example.csv", "text/csv", icon=":material/download:"
+        )
+    if file is None:
+        if known := own.get("csv"):
+            rows, classes = len(known.points), len(known.class_names)
+            st.caption(text["ready"].format(rows=rows, classes=classes))
+        return
+    try:
+        own["csv"] = parse_csv(file.getvalue())
+    except ValueError as trouble:
+        kept = f" {text['kept']}" if "csv" in own else ""
+        st.error(text["refused"].format(reason=trouble) + kept, icon=":material/error:")
+
+
+def settings() -> PlaygroundSettings | None:
+    """Return the settings of the run from the controls; None while there are no points."""
+    kind = controls["plane"]
+    brought = kind in ("own", "csv")
+    if brought and kind not in own:
+        return None
+    # What does not describe the learner's points must not make another run of them.
+    described = {} if brought else {name: controls[name] for name in ("plane", "points", "noise")}
+    return PlaygroundSettings(
+        **described,
+        temperature=controls["temperature"],
+        alpha=controls["alpha"],
+        teacher_hidden=(controls["teacher_hidden"],),
+        student_hidden=(controls["student_hidden"],),
+        labels_per_class=controls["labels_per_class"],
+        seed=controls["seed"],
+        own=own[kind] if brought else None,
+    )
+
+
+def show_progress(job: Job[Any]) -> None:
+    """Say where the training stands, in the place where the provenance will be."""
+    text = words["progress"]
+    if job.stage:
+        line = text[job.stage].format(percent=round(100 * job.fraction))
+    elif position := jobs.pool().position(job):
+        line = text["queued"].format(position=position)
+    else:
+        line = text["starting"]
+    st.progress(min(1.0, job.fraction), line)
+
+
+def show_provenance(result: PlaygroundResult) -> None:
+    """Say on which points accuracy was measured."""
+    brought = result.settings.own is not None
+    kind = "on_quarter" if brought else "on_held_out"
+    text = words["measured"][kind if result.plane.held_out else "on_training"]
+    seconds = f"{result.seconds:.1f}"
+    charts.provenance(text.format(n=result.points_measured_on, seconds=seconds))
+
+
+def set_controls(values: dict[str, Any]) -> None:
+    """Set the controls as a “try” proposes."""
+    for name, value in values.items():
+        controls[name] = value
+
+
+# ------------------------------------------------------------------------------- the controls
+
+made_up = controls["plane"] in planes.PLANES
+with st.container(key="controls"):
+    with st.container(key="plane-row", horizontal=True, gap="medium"):
+        controls.show("plane")
+        if made_up:
+            controls.show("points")
+            controls.show("noise")
+    first, second, third, fourth = st.columns([11, 9, 9, 16], gap="medium")
+    with first:
+        temperature_slider(controls)
+    with second:
+        controls.show("alpha")
+    with third:
+        controls.show("teacher_hidden")
+    with fourth, st.container(horizontal=True, gap="small", wrap=False):
+        controls.show("student_hidden")
+        controls.show("labels_per_class")
+    if controls["plane"] == "own":
+        st.markdown(words["own"]["how"])
+    elif controls["plane"] == "csv":
+        upload()
+controls.write_address()
+
+# ----------------------------------------------------------------------------------- the film
+
+if controls["plane"] == "own" and (trouble := st.session_state.get(TROUBLE)):
+    st.error(trouble, icon=":material/error:")
+
+asked, job, result = settings(), None, None
+if asked is not None:
+    try:
+        job = jobs.request("boundaries", playground, asked)
+        if job.is_done:
+            st.session_state[RESULT] = job.result()
+    except (QueueFull, ValueError) as refusal:
+        st.error(str(refusal), icon=":material/error:")
+    result = st.session_state.get(RESULT)
+
+film(
+    result,
+    temperature=controls["temperature"],
+    seed=controls["seed"],
+    own_points=placed_points(),
+    words=words["film"],
+    stale=job is not None and not job.is_done,
+    on_new_seed=take_seed,
+    on_own_points=take_points,
+)
+with st.container(key="provenance"):
+    if job is not None and not job.is_done:
+        jobs.follow(job, show_progress)
+    elif result is not None:
+        show_provenance(result)
+        st.caption(words["controls"]["seed_note"])
+
+# -------------------------------------------------------------------------------- what to try
+
+st.subheader(words["trying"]["heading"], anchor=False)
+for number, idea in enumerate(words["tries"]):
+    button, text = st.columns([3, 8], gap="medium", vertical_alignment="center")
+    button.button(idea["button"], key=f"try-{number}", on_click=set_controls, args=(idea["set"],))
+    text.markdown(idea["text"])
+
+with st.expander(words["code"]["heading"], icon=":material/code:"):
+    st.markdown(words["code"]["intro"])
+    shown = (planes.spirals, planes.labels_per_class, playground)
+    st.code("\n\n".join(inspect.getsource(function) for function in shown), "python")

@@ -1,0 +1,183 @@
+"""Is it really dark knowledge? Soft labels against impostors of the same confidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from kdcore import targets
+from kdcore.claims import controls_pattern, soft_labels_carry_similarity, soft_over
+from kdcore.data import digits
+from kdcore.experiments.common import Result
+from kdcore.experiments.controls import (
+    TARGETS,
+    ControlsMeasured,
+    ControlsSettings,
+    Example,
+    soft_targets,
+)
+from kdcore.figures import gains_figure, targets_figure
+from kdcore.statistics import Interval, verdict
+from pages.common import charts, digit_images
+from pages.common.controls import (
+    ALPHA_SLIDER,
+    LABELLED_IMAGES,
+    SEED_COUNT,
+    STUDENT_WIDTH,
+    TEMPERATURE_SLIDER,
+    Named,
+)
+from pages.common.lesson import Lesson
+
+
+def digit_to_show(text: dict[str, Any]) -> list[Named]:
+    """Return the control that chooses whose targets are shown."""
+    names = {str(digit): str(digit) for digit in range(digits().classes)}
+    example = text["example"]
+    return [Named("digit", example["control"], example["control_help"], names, "8", as_tabs=True)]
+
+
+lesson = Lesson(
+    "dark_knowledge",
+    [
+        STUDENT_WIDTH.with_default(64),
+        LABELLED_IMAGES,
+        replace(TEMPERATURE_SLIDER, default=8.0),
+        ALPHA_SLIDER,
+        SEED_COUNT,
+    ],
+    extras=digit_to_show,
+)
+controls, words = lesson.controls, lesson.words
+
+
+def settings() -> ControlsSettings:
+    """Return the settings of the run from the controls."""
+    return ControlsSettings(
+        labels=controls["labels"],
+        temperature=controls["temperature"],
+        alpha=controls["alpha"],
+        student_hidden=(controls["student_hidden"],),
+        seeds=controls["seeds"],
+    )
+
+
+def in_words(name: str, gain: Interval) -> str:
+    """Write a paired gain with its verdict."""
+    return words["gain"]["line"].format(
+        name=name,
+        gain=charts.points(gain.mean, gain.half_width),
+        verdict=words["gain"][verdict(gain)],
+    )
+
+
+def show_example(example: Example, temperature: float) -> None:
+    """What each student is told of one image."""
+    text, names = words["example"], words["names"]
+    st.subheader(text["heading"], anchor=False)
+    controls.show("digit")
+    label = example.label
+    left, right = st.columns([1, 4], gap="medium")
+    with left:
+        digit_images.show(
+            [digits().training.inputs[example.index]],
+            [text["image"].format(label=label)],
+            [text["caption"].format(label=label)],
+            zoom=14,
+        )
+    sentences = []
+    for key, probabilities in example.targets.items():
+        second = example.likeliest_wrong_answer(key)
+        sentences.append(
+            text["target"].format(
+                name=names[key],
+                label=label,
+                probability=f"{100 * probabilities[label]:.0f} %",
+                second=second,
+                second_probability=f"{100 * probabilities[second]:.0f} %",
+            )
+        )
+    with right:
+        charts.show(
+            targets_figure(example.targets, label, names, text["y"]),
+            charts.table(
+                [
+                    {words["against"]["target"]: names[key]}
+                    | {str(i): value for i, value in enumerate(probabilities.tolist())}
+                    for key, probabilities in example.targets.items()
+                ]
+            ),
+            text["alternative"].format(
+                label=label, temperature=f"{temperature:g}", targets="; ".join(sentences)
+            ),
+            key="example",
+        )
+    st.markdown(
+        text["explain"].format(
+            temperature=f"{temperature:g}",
+            label=label,
+            probability=f"{100 * example.targets['soft'][label]:.1f} %",
+        )
+    )
+
+
+def show_gains(result: Result) -> None:
+    """Each kind of target against hard labels."""
+    text, (hard, *rows) = words["gains"], result.rows
+    names = [words["names"][row["targets"]] for row in rows]
+    seeds = controls["seeds"]
+    gains = [Interval(row["gain"], row["gain_ci"], seeds) for row in rows]
+    st.subheader(text["heading"], anchor=False)
+    charts.show(
+        gains_figure(names, gains, text["x"]),
+        charts.table(result.rows),
+        text["alternative"].format(gains="; ".join(map(in_words, names, gains))),
+        key="gains",
+    )
+    st.markdown(text["baseline"].format(hard=charts.percent(charts.interval(result, hard))))
+
+
+def show_against(result: Result) -> None:
+    """The soft labels against every other target, paired."""
+    text = words["against"]
+    others = [name for name in TARGETS if name != "soft"]
+    names = [text["over"].format(name=words["names"][other]) for other in others]
+    gains = [soft_over(result, other) for other in others]
+    st.subheader(text["heading"], anchor=False)
+    charts.show(
+        gains_figure(names, gains, text["x"]),
+        charts.table(
+            [
+                {
+                    text["target"]: name,
+                    text["better"]: gain.mean,
+                    text["interval"]: gain.half_width,
+                    "verdict": verdict(gain),
+                }
+                for name, gain in zip(names, gains, strict=True)
+            ]
+        ),
+        text["alternative"].format(gains="; ".join(map(in_words, names, gains))),
+        key="against",
+    )
+    st.markdown(text["explain"])
+
+
+if lesson.predict():
+    result = lesson.run("controls", settings)
+    if result:
+        run, measured = result.settings, result.measured
+        assert isinstance(run, ControlsSettings) and isinstance(measured, ControlsMeasured)
+        with lesson.results():
+            left, right = st.columns(2, gap="large")
+            with left:
+                show_example(measured.examples[int(controls["digit"])], run.temperature)
+            with right:
+                show_gains(result)
+                show_against(result)
+            lesson.compare(controls_pattern(result))
+            lesson.claim(soft_labels_carry_similarity(result))
+        lesson.explain([targets.smoothed, targets.shuffled, targets.logits_of, soft_targets])
+        lesson.tries()

@@ -1,0 +1,224 @@
+"""The arrows are the gradient, steps go downhill, and T² does what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from torch import Tensor
+
+from kdcore.anatomy import (
+    Example,
+    descend,
+    gradient_sizes,
+    loss_of,
+    pulls,
+    shifted_teacher,
+)
+from kdcore.figures import anatomy_figure, gradient_sizes_figure
+from kdcore.losses import (
+    distillation_gradient,
+    distillation_loss,
+    hard_gradient,
+    kl_divergence,
+    matching_gradient,
+    soft_gradient,
+)
+from kdcore.randomness import generator
+from pages.common.words import words
+
+SETTINGS = [(1.0, 0.3), (4.0, 0.0), (4.0, 1.0), (0.5, 0.5), (20.0, 0.7)]
+
+
+def random_logits(count: int, purpose: str, scale: float = 4.0) -> Tensor:
+    return scale * torch.randn(count, 10, generator=generator(0, purpose)).double()
+
+
+@pytest.fixture
+def example() -> Example:
+    student, teacher = (random_logits(1, who)[0] for who in ("student", "teacher"))
+    return Example(student, teacher, 3)
+
+
+def autograd(example: Example, temperature: float, alpha: float, part: str) -> Tensor:
+    logits = example.student.clone().requires_grad_()
+    label = torch.tensor([example.label])
+    loss = distillation_loss(logits[None], example.teacher[None], label, temperature, alpha)
+    getattr(loss, part).backward()
+    assert logits.grad is not None
+    return logits.grad
+
+
+@pytest.mark.parametrize(("temperature", "alpha"), SETTINGS)
+def test_the_arrows_are_what_autograd_finds(
+    example: Example, temperature: float, alpha: float
+) -> None:
+    found = pulls(example, temperature, alpha)
+    expected = {
+        "total": -autograd(example, temperature, alpha, "total"),
+        "hard": -alpha * autograd(example, temperature, alpha, "hard"),
+        "soft": -(1 - alpha) * autograd(example, temperature, alpha, "soft"),
+    }
+    for part, pull in expected.items():
+        assert torch.allclose(getattr(found, part), pull, atol=1e-6), part
+
+
+@pytest.mark.parametrize(("temperature", "alpha"), SETTINGS)
+def test_hard_and_soft_pull_add_up_to_their_sum_and_to_zero_over_the_classes(
+    example: Example, temperature: float, alpha: float
+) -> None:
+    found = pulls(example, temperature, alpha)
+    assert torch.allclose(found.hard + found.soft, found.total, atol=1e-6)
+    for pull in found:
+        assert pull.sum().abs() < 1e-5
+
+
+def test_the_pulls_leave_the_example_as_it_is(example: Example) -> None:
+    student, teacher = example.student.clone(), example.teacher.clone()
+    pulls(example, 4.0, 0.3)
+    assert torch.equal(example.student, student)
+    assert torch.equal(example.teacher, teacher)
+
+
+def test_the_teacher_does_not_pull_who_says_the_same(example: Example) -> None:
+    twin = Example(example.teacher + 5, example.teacher, example.label)
+    assert pulls(twin, 4.0, 0.0).total.abs().max() < 1e-6
+
+
+def test_a_step_goes_along_the_sum_and_downhill(example: Example) -> None:
+    after = descend(example, 4.0, 0.3, 0.5)
+    expected = example.student + 0.5 * pulls(example, 4.0, 0.3).total
+    assert torch.allclose(after.student, expected)
+    assert loss_of(after, 4.0, 0.3).total < loss_of(example, 4.0, 0.3).total
+    assert torch.equal(after.teacher, example.teacher)
+
+
+@pytest.mark.parametrize("rate", [1.0, 4.0])
+def test_many_steps_come_to_rest_at_the_teachers_logits_if_only_it_is_heard(
+    example: Example, rate: float
+) -> None:
+    start = Example(torch.zeros(10).double(), example.teacher, example.label)
+    now = start
+    for _ in range(2000):
+        now = descend(now, 8.0, 0.0, rate)
+    assert torch.allclose(now.student, shifted_teacher(now), atol=0.05)
+    assert now.student.mean().abs() < 1e-5
+
+
+def test_the_soft_gradient_is_the_soft_part_of_the_gradient_that_trains() -> None:
+    student, teacher = random_logits(7, "student"), random_logits(7, "teacher")
+    one_hot = torch.eye(10).double()[:7]
+    T, zero = torch.tensor(4.0), torch.tensor(0.0)
+    whole = distillation_gradient(student, teacher, one_hot, T, zero)
+    assert torch.allclose(soft_gradient(student, teacher, T), whole, atol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+def test_with_the_factor_the_soft_gradient_is_t_squared_times_as_large(temperature: float) -> None:
+    student, teacher = random_logits(7, "student"), random_logits(7, "teacher")
+    T = torch.tensor(temperature)
+    plain = soft_gradient(student, teacher, T, squared=False)
+    assert torch.allclose(soft_gradient(student, teacher, T), T**2 * plain, atol=1e-9)
+    logits = student.clone().requires_grad_()
+    kl_divergence(teacher, logits, temperature).mul(len(student)).backward()
+    assert logits.grad is not None
+    assert torch.allclose(plain, logits.grad, atol=1e-6)
+
+
+def test_at_high_t_distilling_is_matching_logits() -> None:
+    student, teacher = random_logits(7, "student"), random_logits(7, "teacher")
+    limit = matching_gradient(student, teacher)
+    errors = [
+        (soft_gradient(student, teacher, torch.tensor(T)) - limit).norm() / limit.norm()
+        for T in (10.0, 100.0, 1000.0)
+    ]
+    assert errors[0] > 5 * errors[1] > 25 * errors[2]
+    assert errors[2] < 0.01
+
+
+def test_the_limit_is_hintons_with_zero_mean_logits() -> None:
+    student, teacher = random_logits(7, "student"), random_logits(7, "teacher")
+    student -= student.mean(1, keepdim=True)
+    teacher -= teacher.mean(1, keepdim=True)
+    assert torch.allclose(matching_gradient(student, teacher), (student - teacher) / 10)
+
+
+def test_sizes_are_mean_norms_with_t_squared_between_them() -> None:
+    student, teacher = random_logits(50, "student"), random_logits(50, "teacher")
+    labels = torch.arange(50) % 10
+    sizes = gradient_sizes(student, teacher, labels, [1.0, 4.0, 100.0])
+    assert [point.n for point in (*sizes.squared, *sizes.plain, sizes.hard)] == [50] * 7
+    for T, squared, plain in zip(sizes.temperatures, sizes.squared, sizes.plain, strict=True):
+        assert squared.mean == pytest.approx(T**2 * plain.mean, rel=1e-6)
+    assert sizes.squared[-1].mean == pytest.approx(sizes.limit, rel=0.05)
+    assert sizes.plain[-1].mean == pytest.approx(sizes.plain_limit[-1], rel=0.05)
+    one_hot = torch.nn.functional.one_hot(labels, 10)
+    expected = hard_gradient(student, one_hot).norm(dim=1).mean().item()
+    assert sizes.hard.mean == pytest.approx(expected)
+
+
+def test_the_figure_shows_the_pulls_that_were_computed(example: Example) -> None:
+    figure = anatomy_figure(example, example.student.tolist(), 4.0, 0.3, words("anatomy")["figure"])
+    found = pulls(example, 4.0, 0.3)
+    tips = {
+        trace.legendgroup: trace
+        for trace in figure.data
+        if trace.type == "scatter" and trace.mode == "markers" and trace.legendgroup
+    }
+    for kind in ("hard", "soft", "total"):
+        assert list(tips[kind].y) == pytest.approx(getattr(found, kind).tolist())
+        up = [s == "triangle-up" for s in tips[kind].marker.symbol]
+        assert all(value > 0 for value, is_up in zip(tips[kind].y, up, strict=True) if is_up)
+
+
+def test_the_figure_of_sizes_shows_both_curves_and_both_limits() -> None:
+    student, teacher = random_logits(50, "student"), random_logits(50, "teacher")
+    sizes = gradient_sizes(student, teacher, torch.arange(50) % 10, [1.0, 4.0, 100.0])
+    squared, plain, limit, plain_limit, _hard = gradient_sizes_figure(
+        sizes, 4.0, words("anatomy")["size"]
+    ).data
+    assert list(squared.y) == [point.mean for point in sizes.squared]
+    assert list(plain.y) == [point.mean for point in sizes.plain]
+    assert set(limit.y) == {sizes.limit}
+    assert list(plain_limit.y) == sizes.plain_limit
+
+
+def opened(**address: str) -> AppTest:
+    """Open the page without a browser."""
+    path = Path(__file__).resolve().parents[1] / "pages" / "anatomy.py"
+    page = AppTest.from_file(str(path), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    for name, value in ({"v": "1", "source": "hand"} | address).items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def test_playing_stops_by_itself_when_nothing_moves_any_more() -> None:
+    same = "0,0,0,9,0,0,0,0,0,0"
+    page = opened(alpha="0", teacher_logits=same, student_logits=same)
+    page.button(key="play").click().run()
+    assert not page.exception
+    assert page.session_state["anatomy.playing"] is False
+    assert page.session_state["anatomy.state"].steps == 1
+
+
+def test_step_and_reset_on_the_page() -> None:
+    page = opened()
+    page.button(key="step").click().run()
+    page.button(key="step").click().run()
+    state = page.session_state["anatomy.state"]
+    assert state.steps == 2
+    assert not torch.equal(state.now.student, state.start.student)
+    page.button(key="reset").click().run()
+    state = page.session_state["anatomy.state"]
+    assert state.steps == 0
+    assert torch.equal(state.now.student, state.start.student)
+
+
+@pytest.mark.parametrize("nonsense", ["", "1,2,3", "nan" + ",0" * 9, "1e9" + ",0" * 9, "🙃"])
+def test_nonsense_logits_in_the_address_are_replaced_with_a_note(nonsense: str) -> None:
+    page = opened(teacher_logits=nonsense or ",")
+    assert not page.exception
+    assert "must be 10 numbers" in page.info[0].value
