@@ -85,7 +85,7 @@ def show_example(example: Example, temperature: float) -> None:
             [digits().training.inputs[example.index]],
             [text["image"].format(label=label)],
             [text["caption"].format(label=label)],
-            zoom=14,
+            size=7.5,
         )
     sentences = []
     for key, probabilities in example.targets.items():

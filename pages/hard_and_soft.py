@@ -24,7 +24,7 @@ from kdcore.similarity import (
     similarity_intervals,
     strongest_pair,
 )
-from pages.common import charts, frame, jobs
+from pages.common import charts, digit_images, frame, jobs
 from pages.common.controls import TEMPERATURE_SLIDER, Choice, Controls, Remembered
 from pages.common.drawing import SIDE, drawing_board
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, Row, live_bars, temperature_slider
@@ -216,16 +216,14 @@ def show_images_behind(result: LabResult) -> None:
     true, other = controls["true_class"], controls["look_alike"]
     explain = behind_words["explain_same" if true == other else "explain"]
     st.markdown(explain.format(true=true, other=other, temperature=f"{T:g}"))
-    figures = []
-    for row, share in look_alikes(result.teacher_logits, test.labels, true, other, T, SHOWN):
-        percent = f"{100 * share:.1f}"
-        said = behind_words["picture"].format(true=true, other=other, percent=percent)
-        caption = behind_words["caption"].format(percent=percent)
-        figures.append(
-            f'<figure><img src="{picture(test.inputs[row])}" alt="{escape(said)}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
-        )
-    st.html(f'<div class="gallery">{"".join(figures)}</div>')
+    found = look_alikes(result.teacher_logits, test.labels, true, other, T, SHOWN)
+    percents = [f"{100 * share:.1f}" for _, share in found]
+    said = behind_words["picture"]
+    digit_images.show(
+        [test.inputs[row] for row, _ in found],
+        [said.format(true=true, other=other, percent=percent) for percent in percents],
+        [behind_words["caption"].format(percent=percent) for percent in percents],
+    )
 
 
 # ------------------------------------------------------------------------------ your own digit

@@ -279,7 +279,7 @@ def show_some(indices: list[int], alternatives: list[str], captions: list[str]) 
         [digits().test.inputs[i] for i in indices[:IMAGES_SHOWN]],
         alternatives[:IMAGES_SHOWN],
         captions[:IMAGES_SHOWN],
-        zoom=6,
+        size=4.0,
     )
     if len(indices) > IMAGES_SHOWN:
         st.caption(text["first"].format(shown=IMAGES_SHOWN))

@@ -175,20 +175,13 @@ class Lesson:
             )
 
     def _show_progress(self, job: Job[Any], curves: bool) -> None:
-        text = self._shared["progress"]
-        if job.stage:
-            stage = text["stages"].get(job.stage, job.stage)
-            line = text["running"].format(stage=stage, percent=round(100 * job.fraction))
-        elif position := jobs.pool().position(job):
-            line = text["queued"].format(position=position)
-        else:
-            line = text["starting"]
-        st.progress(min(1.0, job.fraction), line)
+        jobs.show_progress(job)
         if not curves:
             return
         if job.curve and len(job.curve.accuracy) > 1:
             figure = live_curves_figure(job.curve)
-            st.plotly_chart(figure, alt=text["live"], config={"staticPlot": True})
+            live = self._shared["progress"]["live"]
+            st.plotly_chart(figure, alt=live, config={"staticPlot": True})
         else:
             charts.placeholder(200)
 

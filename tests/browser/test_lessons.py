@@ -27,10 +27,10 @@ def wait_for_result(page: Page) -> None:
     expect(page.locator('[data-testid="stProgress"]')).to_have_count(0)
     # Plotly itself arrives late in the browser; a chart is there when it has its marks.
     expect(page.locator(CHART)).not_to_have_count(0)
-    page.wait_for_function(
-        "selector => [...document.querySelectorAll(selector)].every(c => c.querySelector('.main-svg'))",
-        arg=CHART,
+    drawn = (
+        "charts => [...document.querySelectorAll(charts)].every(c => c.querySelector('.main-svg'))"
     )
+    page.wait_for_function(drawn, arg=CHART)
 
 
 def figures(page: Page) -> list[str]:
@@ -108,7 +108,8 @@ def test_the_code_shown_is_the_code_that_runs(app: str, visit: Visit, name: str)
     page = visit(f"{app}/{name}?v=1&seeds=5&prediction=skipped")
     wait_for_result(page)
     page.get_by_text(words("lesson")["code"]["heading"]).click()
-    expect(page.locator('[data-testid="stCode"] code').first).to_contain_text(re.compile(r"def \w+\("))
+    code = page.locator('[data-testid="stCode"] code').first
+    expect(code).to_contain_text(re.compile(r"def \w+\("))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
