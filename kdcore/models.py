@@ -112,21 +112,32 @@ class MLPStack:
         """All weights and biases of the stack, layer by layer."""
         return [tensor for layer in zip(self.weights, self.biases, strict=True) for tensor in layer]
 
-    def forward(self, inputs: Tensor) -> list[Tensor]:
+    def forward(self, inputs: Tensor, out: list[Tensor] | None = None) -> list[Tensor]:
         """Return the activations of every layer, the logits last: ``[R, features, N]`` each.
 
         Parameters
         ----------
         inputs
             ``[S, N, D]``: the models of a seed share its examples.
+        out
+            Tensors that take the activations, one a layer; new ones if not given. With them
+            nothing is recorded for autograd.
         """
         S, N, D = inputs.shape
         # All conditions of a seed at once: [S, C·out, D] @ [S, D, N].
-        first = torch.bmm(self.weights[0].view(S, -1, D), inputs.transpose(1, 2))
-        activations = [first.view(len(self), -1, N) + self.biases[0]]
-        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            activations[-1] = torch.relu(activations[-1])
-            activations.append(torch.baddbmm(bias, weight, activations[-1]))
+        first = torch.baddbmm(
+            self.biases[0].view(S, -1, 1),
+            self.weights[0].view(S, -1, D),
+            inputs.transpose(1, 2),
+            out=None if out is None else out[0].view(S, -1, N),
+        )
+        activations = [first.view(len(self), -1, N)]
+        for layer in range(1, len(self.weights)):
+            hidden = activations[-1].relu_()
+            place = None if out is None else out[layer]
+            activations.append(
+                torch.baddbmm(self.biases[layer], self.weights[layer], hidden, out=place)
+            )
         return activations
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -154,6 +165,60 @@ class MLPStack:
             for chunk in inputs.split(examples)
         ]
         return torch.cat(chunks, dim=-1).transpose(-1, -2)
+
+
+class Passes:
+    """The forward and backward pass of a stack, batch after batch, always in the same memory.
+
+    Memory that is new for every batch costs as much as the products that fill it. So whatever a
+    pass returns is overwritten by the next.
+    """
+
+    def __init__(self, stack: MLPStack, batch_size: int) -> None:
+        self._stack = stack
+        self._activations = [
+            bias.new_empty(len(stack), size, batch_size)
+            for bias, size in zip(stack.biases, stack.layer_sizes[1:], strict=True)
+        ]
+        self._by_hidden = [torch.empty_like(hidden) for hidden in self._activations[:-1]]
+        self._by_parameter = [torch.empty_like(parameter) for parameter in stack.parameters]
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
+        """Return the activations of every layer for ``[S, B, D]``, as leaves for autograd."""
+        self._stack.forward(inputs, out=self._activations)
+        return [activation.detach().requires_grad_() for activation in self._activations]
+
+    def backward(self, inputs: Tensor, pulls: Sequence[Tensor | None]) -> list[Tensor]:
+        """Return the gradients of ``stack.parameters``, by back-propagation.
+
+            ∂L/∂W_l = δ_l · h_{l−1}ᵀ,   ∂L/∂b_l = Σ_n δ_l
+            δ_{l−1} = (W_lᵀ · δ_l + the loss's own pull on h_{l−1}) where h_{l−1} > 0, else 0
+
+        Parameters
+        ----------
+        inputs
+            What went into :meth:`forward`.
+        pulls
+            The loss's own gradient by the activations of each layer, ``None`` where it has none;
+            it always pulls on the logits.
+        """
+        stack, (S, B, D) = self._stack, inputs.shape
+        delta = pulls[-1]
+        assert delta is not None
+        for layer in reversed(range(1, len(stack.weights))):
+            by_weight, by_bias = self._by_parameter[2 * layer : 2 * layer + 2]
+            hidden, by_hidden = self._activations[layer - 1], self._by_hidden[layer - 1]
+            torch.bmm(delta, hidden.transpose(1, 2), out=by_weight)
+            torch.sum(delta, -1, keepdim=True, out=by_bias)
+            torch.bmm(stack.weights[layer].transpose(1, 2), delta, out=by_hidden)
+            if (pull := pulls[layer - 1]) is not None:
+                by_hidden += pull
+            torch.ops.aten.threshold_backward.grad_input(by_hidden, hidden, 0, grad_input=by_hidden)
+            delta = by_hidden
+        by_weight, by_bias = self._by_parameter[:2]
+        torch.bmm(delta.reshape(S, -1, B), inputs, out=by_weight.view(S, -1, D))
+        torch.sum(delta, -1, keepdim=True, out=by_bias)
+        return self._by_parameter
 
 
 def initial_layers(

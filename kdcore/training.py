@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from kdcore.models import MLPStack
+from kdcore.models import MLPStack, Passes
 from kdcore.randomness import generator
 
 
@@ -58,6 +58,7 @@ class Progress(NamedTuple):
     fraction: float
 
 
+@torch.no_grad()
 def train(
     stack: MLPStack,
     inputs: Tensor,
@@ -93,30 +94,48 @@ def train(
     Diverged
         If a parameter is no longer a finite number; checked at the end of each epoch.
     """
-    parameters = [*stack.parameters, *extra_parameters]
-    optimiser = Adam(parameters, settings.learning_rate)
+    optimiser = Adam([*stack.parameters, *extra_parameters], settings.learning_rate)
     batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
+    passes = Passes(stack, settings.batch_size)
     samples_seen = epoch = 0
-    for parameter in parameters:
+    for parameter in extra_parameters:
         parameter.requires_grad_(True)
     for step in range(1, settings.steps + 1):
         if is_cancelled is not None and is_cancelled():
             raise Cancelled
         batch_rows = batches.next()
-        with torch.enable_grad():
-            activations = stack.forward(inputs[batch_rows])
-            with torch.no_grad():
-                touched, gradients = zip(*objective(activations, batch_rows), strict=True)
-            parameter_gradients = torch.autograd.grad(touched, parameters, gradients)
-        optimiser.step(parameter_gradients)
+        batch = inputs.index_select(0, batch_rows.flatten()).view(*batch_rows.shape, -1)
+        activations = passes.forward(batch)
+        pulls = _pulls(objective(activations, batch_rows), [*activations, *extra_parameters])
+        by_extra = [pull for pull in pulls[len(activations) :] if pull is not None]
+        optimiser.step([*passes.backward(batch, pulls[: len(activations)]), *by_extra])
         samples_seen += settings.batch_size
         if samples_seen // rows.shape[1] > epoch or step == settings.steps:
             epoch = samples_seen // rows.shape[1]
             _check_finite(stack)
             if on_epoch is not None:
                 on_epoch(Progress(samples_seen, step / settings.steps))
-    for parameter in parameters:
+    for parameter in extra_parameters:
         parameter.requires_grad_(False)
+
+
+def _pulls(touched: list[tuple[Tensor, Tensor]], sources: list[Tensor]) -> list[Tensor | None]:
+    """Return the loss's gradient by each source, given its gradients by what it touches.
+
+    Sources are the activations and the objective's own parameters. Most objectives touch the
+    activations themselves; what others compute from the sources is left to autograd.
+    """
+    pulls: list[Tensor | None] = [None] * len(sources)
+    for tensor, gradient in touched:
+        found: Sequence[Tensor | None]
+        if any(tensor is source for source in sources):
+            found = [gradient if tensor is source else None for source in sources]
+        else:
+            found = torch.autograd.grad(tensor, sources, gradient, allow_unused=True)
+        for i, pull in enumerate(found):
+            if pull is not None:
+                pulls[i] = pull if (known := pulls[i]) is None else known + pull
+    return pulls
 
 
 class Adam:
@@ -131,20 +150,19 @@ class Adam:
         self.learning_rate = learning_rate
         self.first_moments = [torch.zeros_like(p) for p in self.parameters]
         self.second_moments = [torch.zeros_like(p) for p in self.parameters]
-        self.steps = [torch.tensor(0.0) for _ in self.parameters]
+        self.steps = torch.tensor(0.0)
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Move each parameter by −rate · m̂ / (√v̂ + ε), β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸."""
-        for steps in self.steps:
-            steps += 1
+        self.steps += 1
         torch._fused_adam_(
             self.parameters,
             [gradient.contiguous() for gradient in gradients],
             self.first_moments,
             self.second_moments,
             [],
-            self.steps,
+            [self.steps] * len(self.parameters),
             lr=self.learning_rate,
             beta1=0.9,
             beta2=0.999,
@@ -180,7 +198,8 @@ class _BatchOrder:
 
 
 def _check_finite(stack: MLPStack) -> None:
-    lost = sum((~torch.isfinite(p)).flatten(1).any(1) for p in stack.parameters)
+    # A sum is finite only if all its terms are, and it is one pass over them.
+    lost = sum(~torch.isfinite(p.sum((1, 2))) for p in stack.parameters)
     count = int((lost > 0).sum()) if isinstance(lost, Tensor) else 0
     if count:
         raise Diverged(
