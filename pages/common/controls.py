@@ -1,7 +1,7 @@
 """Controls that define a run: the same everywhere, kept in the address bar and in the session.
 
-The address is read when it differs from what was last written to it: on the first run, for a
-link, and when the learner goes back in the browser. What it says is clamped, never trusted.
+The address is read when it says something new, which it does on the first run of a link. What it
+says is clamped, never trusted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kdcore.settings import (
     Number,
     Shape,
 )
+from pages.common.address import AddressMemory
 
 #: Meaning of the parameters in the address; raised when old links would mean something else.
 ADDRESS_VERSION = "1"
@@ -349,12 +350,18 @@ class Controls:
 
     def __init__(self, page: str, controls: Sequence[Control]) -> None:
         self._page = page
+        self._taken_over = False
         self._controls = {control.name: control for control in controls}
+        self._memory: AddressMemory = st.session_state.setdefault(
+            self.key("address"), AddressMemory()
+        )
         address = st.query_params.to_dict()
-        if address and address != st.session_state.get(self.key("address")):
+        if self._memory.is_news(address):
             self._take_over(address)
         for name, control in self._controls.items():
             st.session_state.setdefault(self.key(name), control.default)
+        if not self._taken_over and self._memory.written not in (None, self._address()):
+            st.session_state.pop(self.key("notes"), None)
 
     def key(self, name: str) -> str:
         """Return the session key of a control."""
@@ -385,15 +392,16 @@ class Controls:
 
     def write_address(self) -> None:
         """Make the address a link to what is set now."""
-        address = {"v": ADDRESS_VERSION} | {
+        address, shown = self._address(), st.query_params.to_dict()
+        if address != shown:
+            st.query_params.from_dict(address)
+        if address != self._memory.written or address == shown:
+            self._memory.write(address, shown)
+
+    def _address(self) -> dict[str, str]:
+        return {"v": ADDRESS_VERSION} | {
             name: control.write(self[name]) for name, control in self._controls.items()
         }
-        written = st.session_state.get(self.key("address"))
-        if written is not None and written != address:
-            st.session_state.pop(self.key("notes"), None)
-        if address != st.query_params.to_dict():
-            st.query_params.from_dict(address)
-        st.session_state[self.key("address")] = address
 
     def _take_over(self, address: dict[str, str]) -> None:
         notes = []
@@ -410,4 +418,4 @@ class Controls:
             elif name != "v":
                 notes.append(f"“{name[:40]}” in the address means nothing here.")
         st.session_state[self.key("notes")] = notes
-        st.session_state.pop(self.key("address"), None)
+        self._taken_over = True

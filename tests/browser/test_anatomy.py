@@ -33,7 +33,9 @@ def loss(page: Page) -> float:
 def students_logits(page: Page) -> list[float]:
     """Read the logits from the chart itself: the last trace is the student now."""
     script = "plot => Array.from(plot.data[plot.data.length - 1].y)"
-    return page.locator(".st-key-anatomy .js-plotly-plot").evaluate(script)
+    chart = page.locator(".st-key-anatomy .js-plotly-plot")
+    expect(chart).to_have_count(1)  # for a moment the old chart stands beside the new one
+    return chart.evaluate(script)
 
 
 def test_a_step_moves_the_logits_downhill_and_reset_restores_them(app: str, visit: Visit) -> None:

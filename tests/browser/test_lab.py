@@ -143,7 +143,20 @@ def test_nonsense_in_the_address_is_clamped_with_a_note(app: str, visit: Visit) 
         expect(note).to_contain_text(said)
     assert "temperature=20&alpha=0.3&teacher_hidden=256&student_hidden=32&labels=20" in page.url
     press(page, "Balance α", "ArrowRight")
+    page.wait_for_url(re.compile(r"alpha=0\.35&"))
     expect(note).to_have_count(0)
+
+
+def test_quick_changes_are_all_kept(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/?v=1&temperature=9&labels=100")
+    wait_for_result(page)
+    # Faster than the address bar follows: each comes with an address that is out of date.
+    for slider in ("Balance α", "Teacher width", "Balance α", "Balance α", "Teacher width"):
+        press(page, slider, "ArrowLeft")
+    page.wait_for_url(re.compile(r"alpha=0\.15&teacher_hidden=64&"))
+    wait_for_result(page)
+    assert "temperature=9" in page.url
+    assert "labels=100" in page.url
 
 
 def test_the_hardest_digit_can_be_chosen(app: str, visit: Visit) -> None:
