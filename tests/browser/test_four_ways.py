@@ -45,6 +45,8 @@ def test_generations_can_be_changed(app: str, visit: Visit) -> None:
     wait_for_result(page)
     expect(page.get_by_label(re.compile("generations 0 to 1 "))).to_have_count(1)
     box = page.get_by_role("combobox", name="Generations")
-    box.fill("5")
-    box.press("Enter")
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # the list closes while the page scrolls
+    box.click()
+    page.get_by_role("option", name="5", exact=True).click()
     expect(page.get_by_label(re.compile("generations 0 to 5 "))).to_have_count(1)
