@@ -525,16 +525,6 @@ class Reruns:
     teacher_held_out_accuracy: FloatArray
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Accuracies over seeds: mean, standard deviation, 95 % interval of the pooled examples."""
-
-    mean: float
-    standard_deviation: float
-    low: float
-    high: float
-
-
 def rerun(table: Table, seeds: Sequence[int], held_out_examples: int = EXAMPLES) -> Reruns:
     """Run a table with other seeds, and measure on held-out data too: faults 1 and 2.
 
@@ -598,39 +588,6 @@ def times_best(accuracies: FloatArray) -> FloatArray:
     is_best = accuracies == accuracies.max(axis=1, keepdims=True)
     counts: FloatArray = (is_best / is_best.sum(axis=1, keepdims=True)).sum(axis=0)
     return counts
-
-
-def spread_over_seeds(accuracies: FloatArray, examples: int = EXAMPLES) -> tuple[Spread, ...]:
-    """Mean and spread of each row over the seeds.
-
-    Parameters
-    ----------
-    accuracies : array `[S, rows]`
-        Accuracies per seed, such as `Reruns.student_held_out_accuracy`.
-    examples : int
-        Number of examples behind each accuracy.
-
-    Returns
-    -------
-    tuple of Spread
-        One per row. The interval is Wilson's for the S·`examples` answers of all seeds together.
-        It is exact in meaning for held-out data, where each answer is an independent draw; on
-        training data the answers of one run hang together and the interval is too narrow.
-        The standard deviation of a single seed is 0.
-
-    Raises
-    ------
-    ValueError
-        If the array is not two-dimensional or empty, or `examples` is not positive.
-    """
-    _require_seeds_by_rows(accuracies)
-    seeds = len(accuracies)
-    spreads = []
-    for column in accuracies.T:
-        mean = float(column.mean())
-        deviation = float(column.std(ddof=1)) if seeds > 1 else 0.0
-        spreads.append(Spread(mean, deviation, *wilson_interval(mean, seeds * examples)))
-    return tuple(spreads)
 
 
 # --------------------------------------------------------------------- fault 3: memorising

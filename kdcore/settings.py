@@ -82,11 +82,6 @@ class Number:
             raise self._refusal(value)
         return int(value)
 
-    def clamp(self, value: float) -> float:
-        """Return the nearest accepted value of a finite number."""
-        nearest = min(max(value, self.minimum), self.maximum)
-        return self.check(round(nearest) if self.whole else nearest)
-
     def _refusal(self, value: object) -> ValueError:
         return ValueError(f"{self.name} must be {self.accepts}, not {str(value)[:40]!r}")
 

@@ -26,7 +26,6 @@ from kdcore.reference import (
     reproduce,
     rerun,
     run_table,
-    spread_over_seeds,
     times_best,
     wilson_interval,
 )
@@ -159,17 +158,6 @@ def test_a_rerun_with_seed_42_is_the_published_run() -> None:
 def test_settings_that_tie_for_best_share_the_win() -> None:
     wins = times_best(np.array([[0.1, 0.2, 0.2], [0.3, 0.1, 0.1]]))
     assert wins.tolist() == [1.0, 0.5, 0.5]
-
-
-def test_the_spread_is_the_standard_deviation_over_seeds_and_the_interval_of_all_examples() -> None:
-    (spread,) = spread_over_seeds(np.array([[0.1], [0.2], [0.3]]), examples=50)
-    assert spread.mean == pytest.approx(0.2)
-    assert spread.standard_deviation == pytest.approx(0.1)
-    assert (spread.low, spread.high) == pytest.approx(wilson_interval(0.2, 150))
-
-
-def test_one_seed_alone_has_no_spread() -> None:
-    assert spread_over_seeds(np.array([[0.1, 0.2]]))[1].standard_deviation == 0.0
 
 
 # -------------------------------------------------------------------- fault 3: memorising
@@ -312,7 +300,6 @@ def test_a_layer_change_is_the_norm_over_weights_and_biases() -> None:
         (lambda: rerun("balance", cast(list[int], [1.5])), "seed must be a whole number"),
         (lambda: rerun("balance", range(50), 20_000), "held_out_examples must be"),
         (lambda: times_best(np.array([0.1, 0.2])), "accuracies must be"),
-        (lambda: spread_over_seeds(np.empty((0, 3))), "accuracies must be"),
         (lambda: wilson_interval(1.2, 500), "accuracy must be a fraction"),
         (lambda: wilson_interval(float("nan"), 500), "accuracy must be a fraction"),
         (lambda: wilson_interval(0.1, 0), "examples must be a whole number from 1"),
