@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from kdcore import planes
-from kdcore.jobs import Job, QueueFull
+from kdcore.jobs import QueueFull
 from kdcore.planes import OwnPoints, clicked_points, parse_csv
 from kdcore.playground import PlaygroundResult, PlaygroundSettings, playground
 from kdcore.settings import SEED
@@ -127,18 +127,6 @@ def settings() -> PlaygroundSettings | None:
     )
 
 
-def show_progress(job: Job[Any]) -> None:
-    """Say where the training stands, in the place where the provenance will be."""
-    text = words["progress"]
-    if job.stage:
-        line = text[job.stage].format(percent=round(100 * job.fraction))
-    elif position := jobs.pool().position(job):
-        line = text["queued"].format(position=position)
-    else:
-        line = text["starting"]
-    st.progress(min(1.0, job.fraction), line)
-
-
 def show_provenance(result: PlaygroundResult) -> None:
     """Say on which points accuracy was measured."""
     brought = result.settings.own is not None
@@ -206,7 +194,7 @@ film(
 )
 with st.container(key="provenance"):
     if job is not None and not job.is_done:
-        jobs.follow(job, show_progress)
+        jobs.follow(job, lambda running: jobs.show_progress(running, words["stages"]))
     elif result is not None:
         show_provenance(result)
         st.caption(words["controls"]["seed_note"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +9,7 @@ from kdcore.data import digits
 from kdcore.experiments.common import MeasuredCurve, entropy_curve
 from kdcore.experiments.lab import LabResult, LabSettings, lab
 from kdcore.figures import entropy_figure, learning_curves_figure
-from kdcore.jobs import Job, QueueFull
+from kdcore.jobs import QueueFull
 from pages.common import cards, charts, frame, jobs
 from pages.common.controls import (
     ALPHA_SLIDER,
@@ -71,18 +69,6 @@ def curve_table(curve: MeasuredCurve, x: str, y: str, scale: float = 1.0) -> pd.
     )
 
 
-def show_progress(job: Job[Any]) -> None:
-    """Say where the training stands, in the place where the provenance will be."""
-    text = words["progress"]
-    if job.stage:
-        line = text[job.stage].format(percent=round(100 * job.fraction))
-    elif position := jobs.pool().position(job):
-        line = text["queued"].format(position=position)
-    else:
-        line = text["starting"]
-    st.progress(job.fraction, line)
-
-
 # ------------------------------------------------------------------------------- the controls
 
 with st.container(key="controls"):
@@ -134,7 +120,7 @@ with right:
                 )
             )
         else:
-            jobs.follow(job, show_progress)
+            jobs.follow(job, jobs.show_progress)
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -59,11 +59,11 @@ def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:
         st.fragment(polled, run_every=POLL_SECONDS)()
 
 
-def show_progress(job: Job[Any]) -> None:
-    """Say where a training stands."""
+def show_progress(job: Job[Any], stages: Mapping[str, str] | None = None) -> None:
+    """Say where a training stands; ``stages`` name its stages where the usual words do not fit."""
     text = words("lesson")["progress"]
     if job.stage:
-        stage = text["stages"].get(job.stage, job.stage)
+        stage = (stages or text["stages"]).get(job.stage, job.stage)
         line = text["running"].format(stage=stage, percent=round(100 * job.fraction))
     elif position := pool().position(job):
         line = text["queued"].format(position=position)
