@@ -1,0 +1,59 @@
+"""Results in, Plotly figure out. One palette and one marker shape for each who acts here.
+
+One file for each kind of chart; what they share is in :mod:`~kdcore.figures.common`.
+"""
+
+from kdcore.figures.accuracy import (
+    accuracy_figure,
+    curves_figure,
+    entropy_points_figure,
+    gains_figure,
+    live_curves_figure,
+    routes_figure,
+)
+from kdcore.figures.anatomy import anatomy_figure, gradient_sizes_figure
+from kdcore.figures.balance import alpha_range, best_alpha_figure
+from kdcore.figures.classes import (
+    look_alikes_figure,
+    projection_figure,
+    similarity_figure,
+    targets_figure,
+)
+from kdcore.figures.common import DASHES, MARKERS, PALETTE
+from kdcore.figures.lab import entropy_figure, learning_curves_figure
+from kdcore.figures.reference import (
+    counts_figure,
+    layer_changes_figure,
+    memorising_figure,
+    published_figure,
+)
+from kdcore.figures.unseen import confusion_figure, recall_figure, shift_figure
+
+__all__ = [
+    "DASHES",
+    "MARKERS",
+    "PALETTE",
+    "accuracy_figure",
+    "alpha_range",
+    "anatomy_figure",
+    "best_alpha_figure",
+    "confusion_figure",
+    "counts_figure",
+    "curves_figure",
+    "entropy_figure",
+    "entropy_points_figure",
+    "gains_figure",
+    "gradient_sizes_figure",
+    "layer_changes_figure",
+    "learning_curves_figure",
+    "live_curves_figure",
+    "look_alikes_figure",
+    "memorising_figure",
+    "projection_figure",
+    "published_figure",
+    "recall_figure",
+    "routes_figure",
+    "shift_figure",
+    "similarity_figure",
+    "targets_figure",
+]

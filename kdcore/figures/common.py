@@ -1,0 +1,127 @@
+"""What all figures share: the palette, the markers, an empty figure, bands and lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from kdcore.statistics import Interval
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+#: Near to the colours of Okabe and Ito, told apart with colour-blind eyes, and in the middle
+#: between light and dark, so that they stand out on either background.
+PALETTE = {
+    "label": "#8a8894",
+    "teacher": "#2a7fcf",
+    "hard": "#dd6a12",
+    "distilled": "#0f9d76",
+}
+MARKERS = {"label": "line", "teacher": "diamond", "hard": "square", "distilled": "circle"}
+DASHES = {"teacher": "dot", "hard": "dash", "distilled": "solid"}
+
+#: Grey that reads on both backgrounds.
+QUIET = "#8a8894"
+
+#: One for each digit, in the middle between light and dark.
+DIGIT_COLOURS = (
+    "#2a7fcf",
+    "#dd6a12",
+    "#0f9d76",
+    "#c0392b",
+    "#8e5bc0",
+    "#8c6d3f",
+    "#d1569f",
+    "#7c8087",
+    "#8f9a17",
+    "#1497a8",
+)
+
+HEIGHT = 300
+
+
+def new_figure(x_title: str, y_title: str) -> Figure:
+    """Return an empty figure with its axes named; it does not zoom or scroll."""
+    return go.Figure(
+        layout={
+            "height": HEIGHT,
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "xaxis": {"title": {"text": x_title}, "fixedrange": True, "automargin": True},
+            "yaxis": {"title": {"text": y_title}, "fixedrange": True, "automargin": True},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "hovermode": "closest",
+        }
+    )
+
+
+def add_band(figure: Figure, x: Sequence[float], y: Sequence[Interval], who: str) -> None:
+    """Add the interval of a curve as a band in the curve's colour."""
+    figure.add_scatter(
+        x=[*x, *reversed(x)],
+        y=[*(point.high for point in y), *(point.low for point in reversed(y))],
+        fill="toself",
+        fillcolor=PALETTE[who],
+        opacity=0.18,
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def add_baseline(figure: Figure, baseline: Interval, name: str) -> None:
+    """Add the hard-label student as a line with its interval as a band over the whole width."""
+    mean, half_width = 100 * baseline.mean, 100 * baseline.half_width
+    figure.add_hrect(
+        mean - half_width, mean + half_width, fillcolor=PALETTE["hard"], opacity=0.16, line_width=0
+    )
+    figure.add_hline(
+        mean,
+        line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]},
+        annotation={
+            "text": f"{name}: {mean:.1f} ± {half_width:.1f} %",
+            "font": {"size": 12, "color": PALETTE["hard"]},
+        },
+        annotation_position="bottom right",
+    )
+
+
+def add_ln10(figure: Figure) -> None:
+    """Add the line of the greatest entropy that ten classes can have."""
+    figure.add_hline(
+        math.log(10),
+        line={"color": QUIET, "width": 1.5, "dash": "dash"},
+        annotation={"text": "ln 10 = 2.303: all alike", "font": {"size": 12, "color": QUIET}},
+        annotation_position="top right",
+    )
+    figure.update_yaxes(range=[0, 2.65])
+
+
+def add_chance(figure: Figure, name: str) -> None:
+    """Add the line of guessing: one in ten."""
+    figure.add_hline(
+        10,
+        line={"color": PALETTE["hard"], "width": 1.5, "dash": "dash"},
+        annotation={"text": name, "font": {"size": 12, "color": PALETTE["hard"]}},
+        annotation_position="bottom right",
+    )
+
+
+def scale_x(figure: Figure, x: Sequence[float | str], log_x: bool) -> None:
+    """Put a tick at each value that was measured."""
+    if log_x:
+        figure.update_xaxes(type="log")
+    elif isinstance(x[0], str):
+        figure.update_xaxes(type="category")
+    figure.update_xaxes(
+        tickvals=list(x), ticktext=[str(v) if isinstance(v, str) else f"{v:g}" for v in x]
+    )
+
+
+def hover_texts(points: Sequence[Interval]) -> list[list[str | int]]:
+    """Return what hovering tells of each point: the figure with its interval, and n."""
+    return [[f"{point.mean:.3g} ± {point.half_width:.2g}", point.n] for point in points]
