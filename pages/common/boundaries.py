@@ -14,7 +14,7 @@ import streamlit as st
 from kdcore.figures import MARKERS, PALETTE
 from kdcore.planes import FEWEST_CLICKS_PER_CLASS
 from kdcore.playground import GRID, Film, PlaygroundResult
-from pages.common.words import ASSETS
+from pages.common.components import component
 
 _KEY = "boundaries-film"
 _NETWORKS = ("teacher", "hard", "distilled")
@@ -26,10 +26,7 @@ NEAR = 0.3
 #: What an empty plane shows, in either direction.
 EMPTY_REACH = 3.0
 
-_html, _css, _js = (
-    (ASSETS / f"boundaries.{ending}").read_text("utf-8") for ending in ("html", "css", "js")
-)
-_component = st.components.v2.component("boundaries", html=_html, css=_css, js=_js)
+_component = component("boundaries")
 
 
 def film(

@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from pages.common.live_bars import component
+from pages.common.components import component
 
 #: Cells of the reported ink in each direction: twice the bitmap that it is normalised to.
 SIDE = 64

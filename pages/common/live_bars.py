@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 from kdcore.figures import MARKERS, PALETTE
+from pages.common.components import component
 from pages.common.controls import TEMPERATURE_SLIDER, Controls
-from pages.common.words import ASSETS
 
 #: One test image of each class that teachers find ambiguous but read rightly.
 THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
@@ -22,14 +21,6 @@ THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
 _SLIDER_KEY = "temperature-slider"
 _BARS_KEY = "live-bars"
 _LAB_HEIGHT = "28rem"
-
-
-def component(name: str) -> Any:
-    """Return the component whose code is ``assets/{name}.html``, ``.css`` and ``.js``."""
-    html, css, js = (
-        (ASSETS / f"{name}.{ending}").read_text("utf-8") for ending in ("html", "css", "js")
-    )
-    return st.components.v2.component(name, html=html, css=css, js=js)
 
 
 _slider = component("temperature_slider")
