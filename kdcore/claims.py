@@ -6,11 +6,12 @@ only where intervals say so; everything else is ``"undecided"``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
 
-from kdcore.experiments.common import Result
+from kdcore.experiments.common import Result, Row
 from kdcore.experiments.unseen_class import UnseenMeasured
 from kdcore.statistics import (
     Interval,
@@ -219,6 +220,108 @@ def soft_labels_carry_similarity(result: Result) -> ClaimVerdict:
     if "hurts" in verdicts:
         return "contradicted"
     return "supported" if verdicts == {"helps"} else "undecided"
+
+
+# -------------------------------------------------------------- smaller, faster, how good?
+
+#: Our reading of "most of the quality": so much of the teacher's accuracy.
+MOST = 0.95
+#: Our reading of "a fraction of the cost": at most so many of the teacher's parameters.
+FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class SameAccuracy:
+    """The smallest students that read as well as the best hard-label student; rows of a table."""
+
+    best_hard: Row
+    smallest_hard: Row
+    #: ``None`` if no distilled student reads as well.
+    smallest_distilled: Row | None
+    #: Accuracy of the smallest distilled student less that of the best hard-label one, paired.
+    difference: Interval | None
+
+    @property
+    def times_smaller(self) -> float | None:
+        """How many times fewer parameters are enough if the student is distilled."""
+        if self.smallest_distilled is None:
+            return None
+        return self.smallest_hard["parameters"] / self.smallest_distilled["parameters"]
+
+
+def same_accuracy(result: Result) -> SameAccuracy:
+    """Find how small a student can be, with and without distillation, for the same accuracy.
+
+    The measure is the best hard-label student. A student reads as well unless the 95 % interval of
+    its paired difference from that one lies below zero. The rule is the same for both kinds, so
+    that neither is favoured by what the runs cannot tell apart.
+    """
+    rows, accuracy = result.rows, result.accuracy
+    hard = [i for i, row in enumerate(rows) if row["label_type"] == "hard"]
+    best = hard[not_told_apart(accuracy[:, hard])[0]]
+    differences = [paired_difference(own, accuracy[:, best]) for own in accuracy.unbind(1)]
+    as_good = [i for i in range(len(rows)) if verdict(differences[i]) != "hurts"]
+    smallest = {
+        kind: min(
+            (i for i in as_good if rows[i]["label_type"] == kind),
+            key=lambda i: rows[i]["parameters"],
+            default=None,
+        )
+        for kind in ("hard", "distilled")
+    }
+    # The best is as good as itself: there always is one.
+    smallest_hard, distilled = smallest["hard"], smallest["distilled"]
+    assert smallest_hard is not None
+    return SameAccuracy(
+        rows[best],
+        rows[smallest_hard],
+        None if distilled is None else rows[distilled],
+        None if distilled is None else differences[distilled],
+    )
+
+
+def how_much_smaller(same: SameAccuracy) -> Literal["not", "little", "some", "much"]:
+    """Put into words how much smaller distilling lets a student be.
+
+    Not at all, up to 3 times, up to 6 times, or more. Widths that double make steps of nearly 2,
+    4 and 8, so none of them lies at a border.
+    """
+    times = same.times_smaller
+    if times is None or times <= 1:
+        return "not"
+    if times <= 3:
+        return "little"
+    return "some" if times <= 6 else "much"
+
+
+def most_quality_for_a_fraction(result: Result) -> ClaimVerdict:
+    """Judge the claim that distillation keeps most of the quality for a fraction of the cost.
+
+    Looked at are the students with at most :data:`FRACTION` of the teacher's parameters. Supported
+    if one of them keeps at least :data:`MOST` of the teacher's accuracy with its whole interval,
+    and distilling helps it. Contradicted if every one speaks against it: it keeps less with its
+    whole interval, or distilling hurts it, or it keeps as much on hard labels and distilling makes
+    no clear difference.
+    """
+    small = [row for row in result.rows if row["share_of_teacher"] <= FRACTION]
+    hard = {row["student_width"]: row for row in small if row["label_type"] == "hard"}
+    against = []
+    for row in small:
+        if row["label_type"] == "hard":
+            continue
+        without = hard[row["student_width"]]
+        keeps_most = row["quality_kept"] - row["quality_kept_ci"] >= MOST
+        if keeps_most and row["verdict"] == "helps":
+            return "supported"
+        against.append(
+            row["quality_kept"] + row["quality_kept_ci"] < MOST
+            or row["verdict"] == "hurts"
+            or (
+                without["quality_kept"] - without["quality_kept_ci"] >= MOST
+                and row["verdict"] == "no clear difference"
+            )
+        )
+    return "contradicted" if against and all(against) else "undecided"
 
 
 # ------------------------------------------------------------------------- the reference run

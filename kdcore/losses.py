@@ -157,6 +157,17 @@ def distillation_loss(
     return DistillationLoss(alpha * hard + (1 - alpha) * soft, hard, soft)
 
 
+def alpha_without_factor(alpha: float, temperature: float) -> float:
+    """Return the α that training without the factor T² amounts to.
+
+        α · CE + (1 − α) · KL  =  c · (α′ · CE + (1 − α′) · T² · KL),   α′ = α / (α + (1 − α)/T²)
+
+    c is the same for every example. Adam divides it out, but for its tiny ε, so that a loss
+    without the factor is one that listens to the hard labels more, the higher T.
+    """
+    return alpha / (alpha + (1 - alpha) / temperature**2)
+
+
 def distillation_gradient(
     student_logits: Tensor,
     teacher_logits: Tensor,

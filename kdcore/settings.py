@@ -283,6 +283,14 @@ SEED = Number(
     9999,
     whole=True,
 )
+STUDENT_WIDTH = Number(
+    "student_width",
+    "Student width",
+    "Hidden units of a student with one hidden layer.",
+    1,
+    1024,
+    whole=True,
+)
 STUDENT_HIDDEN = Shape("student_hidden", "Hidden layers of the student.")
 TEACHER_HIDDEN = Shape("teacher_hidden", "Hidden layers of the teacher.")
 ASSISTANT_HIDDEN = Shape("assistant_hidden", "Hidden layers of the assistant.")
@@ -311,6 +319,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         List("map_teacher_labels", "Rows of the map: teacher's labels.", TEACHER_LABELS, ",", 10),
         List("map_label_noise", "Columns of the map: wrong labels.", LABEL_NOISE, ",", 10),
         OMIT,
+        List("student_widths", "Student widths to compare.", STUDENT_WIDTH, longest=12),
         STUDENT_HIDDEN,
         TEACHER_HIDDEN,
         ASSISTANT_HIDDEN,

@@ -14,15 +14,18 @@ from kdcore.claims import (
     best_temperatures,
     best_way_to_teach,
     bigger_is_not_always_better,
+    how_much_smaller,
     how_often_best,
+    most_quality_for_a_fraction,
     position_of_best,
+    same_accuracy,
     sweet_spot_is_3_to_5,
     teacher_size_pattern,
     temperature_pattern,
 )
 from kdcore.experiments.common import Measured, Result
 from kdcore.experiments.temperature import TemperatureSettings
-from kdcore.statistics import Interval, paired_difference, verdict
+from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
 
 SEEDS = 8
 
@@ -192,3 +195,110 @@ def test_how_often_a_row_was_best_is_put_into_words() -> None:
 def test_chance_is_inside_above_or_below() -> None:
     intervals = (Interval(0.12, 0.01, 20), Interval(0.105, 0.01, 20), Interval(0.08, 0.01, 20))
     assert [against_chance(each, 0.1) for each in intervals] == ["above", "chance", "below"]
+
+
+# -------------------------------------------------------------- smaller, faster, how good?
+
+
+def size_result(
+    *means: tuple[float, float], teacher: float = 1.0, noise: float = 0.001, largest: float = 0.5
+) -> Result:
+    """A run whose students, each hard and distilled, have these means and sizes that halve.
+
+    ``largest`` is the largest student's share of the teacher's parameters; it comes last.
+    """
+    accuracy = accuracies(*(mean for pair in means for mean in pair), noise=noise)
+    rows = []
+    for condition, own in enumerate(accuracy.unbind(1)):
+        hard = accuracy[:, condition - condition % 2]
+        kept = mean_interval(own / teacher)
+        halvings = len(means) - 1 - condition // 2
+        rows.append(
+            {
+                "student_width": 8 * 2 ** (condition // 2),
+                "label_type": "distilled" if condition % 2 else "hard",
+                "parameters": 100 * 2 ** (condition // 2),
+                "share_of_teacher": largest / 2**halvings,
+                "verdict": verdict(paired_difference(own, hard)) if condition % 2 else None,
+                "quality_kept": kept.mean,
+                "quality_kept_ci": kept.half_width,
+            }
+        )
+    return Result("test", TemperatureSettings(), Measured(rows, accuracy), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("means", "times", "said"),
+    [
+        # hard, distilled; from the smallest to the largest
+        (((0.5, 0.5), (0.6, 0.8), (0.8, 0.9)), 2, "little"),
+        (((0.5, 0.8), (0.6, 0.8), (0.8, 0.9)), 4, "some"),
+        (((0.5, 0.9), (0.6, 0.9), (0.7, 0.9), (0.8, 0.9)), 8, "much"),
+        (((0.5, 0.5), (0.6, 0.6), (0.8, 0.9)), 1, "not"),
+        # The hard-label student of half the size is as good: that is no merit of distilling.
+        (((0.5, 0.5), (0.8, 0.8), (0.8, 0.8)), 1, "not"),
+        (((0.5, 0.5), (0.8, 0.7), (0.8, 0.8)), 0.5, "not"),
+        (((0.5, 0.5), (0.6, 0.6), (0.8, 0.7)), None, "not"),
+        # Nor does it matter that the best is not the largest.
+        (((0.5, 0.8), (0.8, 0.8), (0.6, 0.9)), 2, "little"),
+    ],
+)
+def test_how_much_smaller_a_distilled_student_can_be(
+    means: tuple[tuple[float, float], ...], times: float | None, said: str
+) -> None:
+    same = same_accuracy(size_result(*means))
+    assert same.times_smaller == times
+    assert how_much_smaller(same) == said
+    if same.smallest_distilled is not None:
+        assert same.difference is not None
+        assert verdict(same.difference) != "hurts"
+        assert same.smallest_distilled["label_type"] == "distilled"
+    assert same.best_hard["label_type"] == same.smallest_hard["label_type"] == "hard"
+
+
+def test_the_difference_is_paired_with_the_best_hard_label_student() -> None:
+    run = size_result((0.5, 0.5), (0.6, 0.85), (0.8, 0.9))
+    same = same_accuracy(run)
+    assert same.best_hard is run.rows[4]
+    assert same.smallest_distilled is run.rows[3]
+    assert same.difference == paired_difference(run.accuracy[:, 3], run.accuracy[:, 4])
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        # One student keeps enough and gains.
+        (((0.5, 0.5), (0.95, 1.1)), "supported"),
+        (((0.9, 1.1), (0.5, 0.5)), "supported"),
+        # All keep too little, however much distilling helps.
+        (((0.5, 0.6), (0.6, 0.8)), "contradicted"),
+        # Distilling hurts where most is kept.
+        (((0.5, 0.5), (1.2, 1.1)), "contradicted"),
+        # Most is kept, and on hard labels as well.
+        (((0.5, 0.5), (1.1, 1.1)), "contradicted"),
+        # The interval of what is kept includes the threshold.
+        (((0.5, 0.5), (0.9, 0.95)), "undecided"),
+        (((0.5, 0.5), (0.95, 0.95)), "undecided"),
+    ],
+)
+def test_most_of_the_quality_for_a_fraction_is_judged_with_intervals(
+    means: tuple[tuple[float, float], ...], said: str
+) -> None:
+    assert most_quality_for_a_fraction(size_result(*means)) == said
+
+
+def test_a_student_larger_than_half_of_its_teacher_is_no_fraction() -> None:
+    means = ((0.5, 0.6), (0.95, 1.1))
+    assert most_quality_for_a_fraction(size_result(*means, largest=0.5)) == "supported"
+    assert most_quality_for_a_fraction(size_result(*means, largest=0.6)) == "contradicted"
+    assert most_quality_for_a_fraction(size_result(*means, largest=2.0)) == "undecided"
+
+
+def test_quality_is_kept_in_relation_to_the_teacher() -> None:
+    means = ((0.5, 0.6), (0.7, 0.85))
+    assert most_quality_for_a_fraction(size_result(*means, teacher=0.8)) == "supported"
+    assert most_quality_for_a_fraction(size_result(*means, teacher=1.0)) == "contradicted"
+
+
+def test_a_gain_that_noise_hides_does_not_support_the_claim() -> None:
+    assert most_quality_for_a_fraction(size_result((0.9, 1.1), noise=0.5)) == "undecided"

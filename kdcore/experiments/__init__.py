@@ -15,6 +15,8 @@ from kdcore.experiments.online import OnlineSettings, online
 from kdcore.experiments.progressive import ProgressiveSettings, progressive
 from kdcore.experiments.reference import ReferenceSettings, reference
 from kdcore.experiments.self_distillation import SelfSettings, self_distillation
+from kdcore.experiments.student_size import StudentSizeSettings, student_size
+from kdcore.experiments.t_squared import TSquaredSettings, t_squared
 from kdcore.experiments.teacher_size import TeacherSizeSettings, teacher_size
 from kdcore.experiments.temperature import TemperatureSettings, temperature
 from kdcore.experiments.unseen_class import UnseenClassSettings, unseen_class
@@ -38,6 +40,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         Experiment(
             "balance", "Whom to trust, the labels or the teacher?", BalanceSettings, balance
         ),
+        Experiment("t-squared", "What is the factor T² for?", TSquaredSettings, t_squared),
         Experiment("variants", "Which way to teach helps most?", VariantsSettings, variants),
         Experiment(
             "self", "Can a network teach its own successor?", SelfSettings, self_distillation
@@ -55,6 +58,12 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "Does a student recognise a digit that it has never seen?",
             UnseenClassSettings,
             unseen_class,
+        ),
+        Experiment(
+            "student-size",
+            "How much smaller can a student be for the same accuracy?",
+            StudentSizeSettings,
+            student_size,
         ),
         Experiment("controls", "Is it really dark knowledge?", ControlsSettings, controls),
         Experiment(

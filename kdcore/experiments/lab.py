@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from kdcore.data import digits
@@ -53,6 +54,8 @@ class LabResult:
     distilled: Interval
     gain: Interval
     verdict: Verdict
+    #: Test accuracy of each seed's teacher, hard-label student and distilled student, ``[S, 3]``.
+    accuracy: Tensor
     hard_agreement: Interval
     distilled_agreement: Interval
     #: Test accuracy against samples seen, for "teacher", "hard" and "distilled".
@@ -102,6 +105,7 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
         distilled=mean_interval(students.accuracy[:, 1]),
         gain=gain,
         verdict=verdict(gain),
+        accuracy=torch.cat([teachers.accuracy.unsqueeze(1), students.accuracy], dim=1),
         hard_agreement=mean_interval(agrees[:, 0]),
         distilled_agreement=mean_interval(agrees[:, 1]),
         curves={

@@ -9,9 +9,10 @@ from kdcore.figures.accuracy import (
     entropy_points_figure,
     gains_figure,
     live_curves_figure,
+    pair_figure,
     routes_figure,
 )
-from kdcore.figures.anatomy import anatomy_figure, gradient_sizes_figure
+from kdcore.figures.anatomy import anatomy_figure, factor_figure, gradient_sizes_figure
 from kdcore.figures.balance import alpha_range, best_alpha_figure
 from kdcore.figures.classes import (
     look_alikes_figure,
@@ -21,6 +22,7 @@ from kdcore.figures.classes import (
 )
 from kdcore.figures.common import DASHES, MARKERS, PALETTE
 from kdcore.figures.lab import entropy_figure, learning_curves_figure
+from kdcore.figures.practice import published_systems_figure, student_size_figure
 from kdcore.figures.reference import (
     counts_figure,
     layer_changes_figure,
@@ -42,6 +44,7 @@ __all__ = [
     "curves_figure",
     "entropy_figure",
     "entropy_points_figure",
+    "factor_figure",
     "gains_figure",
     "gradient_sizes_figure",
     "layer_changes_figure",
@@ -49,11 +52,14 @@ __all__ = [
     "live_curves_figure",
     "look_alikes_figure",
     "memorising_figure",
+    "pair_figure",
     "projection_figure",
     "published_figure",
+    "published_systems_figure",
     "recall_figure",
     "routes_figure",
     "shift_figure",
     "similarity_figure",
+    "student_size_figure",
     "targets_figure",
 ]

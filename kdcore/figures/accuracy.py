@@ -112,6 +112,12 @@ def routes_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
     return _whiskers_figure(names, accuracy, colours, "test accuracy (%)", "%")
 
 
+def pair_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
+    """Draw a few accuracies of any kind of network, so in nobody's colour."""
+    colours = ["label"] * len(accuracy)
+    return _whiskers_figure(names, accuracy, colours, "test accuracy (%)", "%")
+
+
 def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) -> Figure:
     """Draw the paired gain of each of several ways over a baseline, and the line at no gain."""
     colours = {"helps": "distilled", "hurts": "hard", "no clear difference": "label"}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from plotly.subplots import make_subplots
 
 from kdcore.anatomy import Example, GradientSizes, Pulls, pulls, shifted_teacher
-from kdcore.figures.common import PALETTE, QUIET, hover_texts, new_figure
+from kdcore.figures.common import PALETTE, QUIET, add_baseline, hover_texts, new_figure, scale_x
 from kdcore.losses import soft_labels
+from kdcore.statistics import Interval
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -154,6 +155,40 @@ def _add_pulls(figure: Figure, pulled: Pulls, text: dict[str, str]) -> None:
             row=2,
             col=1,
         )
+
+
+def factor_figure(
+    accuracy: Mapping[str, Sequence[Interval]],
+    temperatures: Sequence[float],
+    baseline: Interval,
+    text: dict[str, str],
+) -> Figure:
+    """Draw students over T that were trained with the factor T² and without it.
+
+    ``accuracy`` holds one interval for each temperature, under ``"T²"`` and ``"none"``.
+    """
+    figure = new_figure(text["x"], text["y"])
+    add_baseline(figure, baseline, text["hard"])
+    for kind, name, symbol, dash in (
+        ("T²", text["squared"], "circle", "solid"),
+        ("none", text["plain"], "circle-open", "dash"),
+    ):
+        points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in accuracy[kind]]
+        figure.add_scatter(
+            x=list(temperatures),
+            y=[point.mean for point in points],
+            error_y={"array": [p.half_width for p in points], "thickness": 1.5, "width": 5},
+            customdata=hover_texts(points),
+            mode="lines+markers",
+            line={"color": PALETTE["distilled"], "width": 2, "dash": dash},
+            marker={"symbol": symbol, "size": 11},
+            name=name,
+            hovertemplate=(
+                "T = %{x:g}: %{customdata[0]} %, n = %{customdata[1]}<extra>" + name + "</extra>"
+            ),
+        )
+    scale_x(figure, list(temperatures), log_x=True)
+    return figure
 
 
 def gradient_sizes_figure(sizes: GradientSizes, temperature: float, text: dict[str, str]) -> Figure:
