@@ -15,11 +15,13 @@ import torch
 from kdcore import losses
 from kdcore.anatomy import Example, descend, gradient_sizes, loss_of, pulls
 from kdcore.data import digits
-from kdcore.experiments.lab import LabResult, LabSettings, lab
-from kdcore.figures import anatomy_figure, gradient_sizes_figure
-from kdcore.jobs import QueueFull
-from kdcore.losses import soft_labels
-from pages.common import charts, frame, jobs
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.lab import LabResult, LabSettings
+from kdcore.experiments.t_squared import TSquaredSettings
+from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
+from kdcore.losses import alpha_without_factor, soft_labels
+from kdcore.takeaways import factor
+from pages.common import cards, charts, frame, jobs, runs
 from pages.common.controls import (
     ALPHA_SLIDER,
     TEMPERATURE_SLIDER,
@@ -27,9 +29,11 @@ from pages.common.controls import (
     Controls,
     Named,
     Remembered,
+    Toggle,
     nearest_number,
 )
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
+from pages.common.words import words as words_of
 
 #: What the Lab trains unless asked otherwise: on a warm server it is there already.
 SETTINGS = LabSettings()
@@ -127,6 +131,7 @@ controls = Controls(
         Choice("label", text["label"], text["label_help"], tuple(range(classes)), 3),
         Logits("teacher_logits", text["teacher_logits"], (0, 1, 2, 8, -2, 4, 0, 1, 5, 2)),
         Logits("student_logits", text["student_logits"], (0,) * classes),
+        Toggle("factor", words["factor"]["toggle"]),
     ],
 )
 controls.show_notes()
@@ -321,6 +326,63 @@ def show_sizes(result: LabResult) -> None:
     )
 
 
+def factor_settings() -> TSquaredSettings:
+    """Return the settings of the students that are trained with the factor and without it."""
+    return TSquaredSettings(alpha=controls["alpha"])
+
+
+def show_factor() -> None:
+    """Train students with the factor T² and without it, on request."""
+    said = words["factor"]
+    st.subheader(said["heading"], anchor=False)
+    alpha, T = controls["alpha"], controls["temperature"]
+    st.markdown(
+        said["explain"].format(
+            alpha=f"{alpha:g}", temperature=f"{T:g}", meant=f"{alpha_without_factor(alpha, T):.3g}"
+        )
+    )
+    st.latex(said["formula"])
+    controls.show("factor")
+    if not controls["factor"]:
+        return
+    job, result = runs.ask("factor", EXPERIMENTS["t-squared"].run, factor_settings, controls)
+    if job is None:
+        return
+    if result is None or not job.is_done:
+        jobs.follow(job, jobs.show_progress)
+    if result is None:
+        return
+    baseline, *taught = result.rows
+    kinds = {kind: [row for row in taught if row["factor"] == kind] for kind in ("T²", "none")}
+    charts.show(
+        factor_figure(
+            {kind: [charts.interval(result, row) for row in rows] for kind, rows in kinds.items()},
+            [row["temperature"] for row in kinds["T²"]],
+            charts.interval(result, baseline),
+            said,
+        ),
+        charts.table(result.rows),
+        said["alternative"].format(
+            hard=charts.percent(charts.interval(result, baseline)),
+            **{
+                name: ", ".join(charts.percent(charts.interval(result, row)) for row in kinds[kind])
+                for name, kind in (("squared", "T²"), ("plain", "none"))
+            },
+        ),
+        key="factor-chart",
+    )
+    seeds = len(result.accuracy)
+    charts.provenance(said["provenance"].format(n=seeds, seconds=f"{result.seconds:.1f}"))
+    judged = factor(result)
+    said_of_it = words_of("lesson")["claim"][judged.verdict]
+    cards.claim(said["claim"]["text"], said["claim"]["source"], judged.verdict, said_of_it)
+    st.markdown(
+        said["claim"]["measured"].format(
+            figure=f"{judged.figure.mean:.1f} ± {judged.figure.half_width:.1f}", **judged.said
+        )
+    )
+
+
 def show_code(functions: list[Callable[..., Any]]) -> None:
     """Show the source of the loss, from the engine itself."""
     st.subheader(words["code"]["heading"], anchor=False)
@@ -367,12 +429,7 @@ def show_source(result: LabResult | None) -> None:
         )
 
 
-try:
-    job = jobs.request("anatomy", lab, SETTINGS)
-except QueueFull as trouble:
-    st.error(str(trouble), icon=":material/error:")
-    st.stop()
-result = job.result() if job.is_done else None
+job, result = runs.ask_lab(lambda: SETTINGS, controls)
 
 with st.container(key="controls"):
     first, second, third = st.columns(3, gap="medium")
@@ -404,12 +461,14 @@ left, right = st.columns(2, gap="large")
 with left:
     if result:
         show_sizes(result)
+        show_factor()
     elif example is not None:
         jobs.follow(job, jobs.show_progress)
 with right:
     show_code(
         [
             losses.distillation_loss,
+            losses.alpha_without_factor,
             losses.kl_divergence,
             losses.distillation_gradient,
             losses.soft_gradient,

@@ -8,11 +8,10 @@ from typing import Any
 import streamlit as st
 
 from kdcore import planes
-from kdcore.jobs import QueueFull
 from kdcore.planes import OwnPoints, clicked_points, parse_csv
 from kdcore.playground import PlaygroundResult, PlaygroundSettings, playground
 from kdcore.settings import SEED
-from pages.common import charts, frame, jobs
+from pages.common import charts, frame, jobs, runs
 from pages.common.boundaries import OWN_CLASSES, film
 from pages.common.controls import (
     ALPHA_SLIDER,
@@ -60,7 +59,7 @@ controls.show_notes()
 
 #: The learner's points of either kind, kept for the visit: ``"own"`` and ``"csv"``.
 own: dict[str, OwnPoints] = st.session_state.setdefault(controls.key("points-of"), {})
-TROUBLE, RESULT = controls.key("trouble"), controls.key("result")
+TROUBLE = controls.key("trouble")
 
 
 def take_seed() -> None:
@@ -174,13 +173,7 @@ if controls["plane"] == "own" and (trouble := st.session_state.get(TROUBLE)):
 
 asked, job, result = settings(), None, None
 if asked is not None:
-    try:
-        job = jobs.request("boundaries", playground, asked)
-        if job.is_done:
-            st.session_state[RESULT] = job.result()
-    except (QueueFull, ValueError) as refusal:
-        st.error(str(refusal), icon=":material/error:")
-    result = st.session_state.get(RESULT)
+    job, result = runs.ask("film", playground, lambda: asked, controls)
 
 film(
     result,

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from kdcore.data import digits
 from kdcore.drawing import digit_from_drawing, drawing_of, is_strange, strangeness
-from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.experiments.lab import LabResult, LabSettings
 from kdcore.figures import MARKERS, look_alikes_figure, similarity_figure
-from kdcore.jobs import QueueFull
 from kdcore.losses import soft_labels
 from kdcore.pictures import picture
 from kdcore.similarity import (
@@ -24,7 +23,7 @@ from kdcore.similarity import (
     similarity_intervals,
     strongest_pair,
 )
-from pages.common import charts, digit_images, frame, jobs
+from pages.common import charts, digit_images, frame, jobs, runs
 from pages.common.controls import TEMPERATURE_SLIDER, Choice, Controls, Remembered
 from pages.common.drawing import SIDE, drawing_board
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, Row, live_bars, temperature_slider
@@ -289,12 +288,7 @@ def say_answers(logits: dict[str, Tensor]) -> None:
 
 # -------------------------------------------------------------------------------------- the page
 
-try:
-    job = jobs.request("hard_and_soft", lab, SETTINGS)
-except QueueFull as trouble:
-    st.error(str(trouble), icon=":material/error:")
-    st.stop()
-result = job.result() if job.is_done else None
+job, result = runs.ask_lab(lambda: SETTINGS, controls)
 
 with st.container(key="controls"):
     left, right = st.columns([5, 8], gap="large")

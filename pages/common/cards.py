@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from kdcore.claims import ClaimVerdict
 from kdcore.experiments.lab import LabResult
 from kdcore.figures import MARKERS
 from kdcore.statistics import Interval
 from pages.common import charts
+from pages.common.words import words as words_of
 
 _ROWS = ("teacher", "hard", "distilled")
 
@@ -25,6 +27,21 @@ def accuracies(result: LabResult | None, words: dict[str, Any], stale: bool) -> 
     st.html(
         f'<section class="cards{" stale" if stale else ""}" aria-label="{words["heading"]}">'
         f"<h2>{escape(words['heading'])}</h2>{rows}{_gain(result, words)}</section>"
+    )
+
+
+def claim(
+    text: str, source: str, verdict: ClaimVerdict | None, said: str, label: str | None = None
+) -> None:
+    """Show a claim of the field with its source and what runs say of it.
+
+    ``verdict`` gives it its colour; ``said`` puts it into words, so that no colour is needed.
+    """
+    label = label or words_of("lesson")["claim"]["label"]
+    st.html(
+        f'<div class="claim {verdict or ""}"><p class="label">{escape(label)}</p>'
+        f'<p class="text">{escape(text)}</p><p class="source">{escape(source)}</p>'
+        f'<p class="verdict">{escape(said)}</p></div>'
     )
 
 

@@ -349,7 +349,7 @@ class Controls:
     """The controls of one page."""
 
     def __init__(self, page: str, controls: Sequence[Control]) -> None:
-        self._page = page
+        self.page = page
         self._taken_over = False
         self._controls = {control.name: control for control in controls}
         self._memory: AddressMemory = st.session_state.setdefault(
@@ -360,12 +360,12 @@ class Controls:
             self._take_over(address)
         for name, control in self._controls.items():
             st.session_state.setdefault(self.key(name), control.default)
-        if not self._taken_over and self._memory.written not in (None, self._address()):
+        if not self._taken_over and self._memory.written not in (None, self.address()):
             st.session_state.pop(self.key("notes"), None)
 
     def key(self, name: str) -> str:
         """Return the session key of a control."""
-        return f"{self._page}.{name}"
+        return f"{self.page}.{name}"
 
     def __getitem__(self, name: str) -> Any:
         return st.session_state[self.key(name)]
@@ -392,13 +392,14 @@ class Controls:
 
     def write_address(self) -> None:
         """Make the address a link to what is set now."""
-        address, shown = self._address(), st.query_params.to_dict()
+        address, shown = self.address(), st.query_params.to_dict()
         if address != shown:
             st.query_params.from_dict(address)
         if address != self._memory.written or address == shown:
             self._memory.write(address, shown)
 
-    def _address(self) -> dict[str, str]:
+    def address(self) -> dict[str, str]:
+        """Return what the address bar says when it says what is set now."""
         return {"v": ADDRESS_VERSION} | {
             name: control.write(self[name]) for name, control in self._controls.items()
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from kdcore.figures import PALETTE
+from pages.common import visit
 from pages.common.words import ASSETS, words
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ PAGES = Path(__file__).resolve().parents[1]
 PRODUCT = "Dark Knowledge Lab"
 
 _NAVIGATED = "frame.navigated"
+_COUNT = "frame.count"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,14 @@ NAVIGATION: dict[str, list[Entry]] = {
     ],
     "Variants": [Entry("four_ways", ":material/account_tree:")],
     "Playground": [Entry("boundaries", ":material/border_outer:")],
-    "In practice": [Entry("reference_run", ":material/fact_check:")],
+    "In practice": [
+        Entry("in_practice", ":material/speed:"),
+        Entry("reference_run", ":material/fact_check:"),
+    ],
+    "Class": [
+        Entry("my_runs", ":material/list_alt:"),
+        Entry("takeaways", ":material/checklist:"),
+    ],
 }
 
 
@@ -71,12 +81,20 @@ def page(name: str) -> dict[str, Any]:
     title, question = st.container(key="page-head"), text["question"]
     title.title(text["title"], anchor=False)
     title.markdown(question)
+    st.session_state[_COUNT] = st.sidebar.empty()
+    show_count()
     return text
 
 
-def page_link(name: str, label: str) -> None:
-    """Draw a link to another page."""
-    st.page_link(_page(_entry(name), name), label=label)
+def show_count() -> None:
+    """Say, quietly in the sidebar, how many claims were tested in this visit."""
+    place, name = st.session_state[_COUNT], "takeaways"
+    place.page_link(_page(_entry(name), name), label=visit.claims_tested())
+
+
+def page_link(name: str, label: str, address: Mapping[str, str] | None = None) -> None:
+    """Draw a link to another page, with what its address is to say."""
+    st.page_link(_page(_entry(name), name), label=label, query_params=address)
 
 
 def _entry(name: str) -> Entry:
@@ -95,7 +113,8 @@ def _navigation() -> StreamlitPage:
     group, (first, *_) = next(iter(NAVIGATION.items()))
     pages[group] = [_page(first, "start", default=True), *pages[group][1:]]
     pages[group].append(_page(first, first.name, visibility="hidden"))
-    return st.navigation(pages)
+    # Unfolded: with the count below it, Streamlit would hide the last pages behind a click.
+    return st.navigation(pages, expanded=True)
 
 
 def _page(entry: Entry, url_path: str, **options: Any) -> StreamlitPage:

@@ -24,8 +24,15 @@ def pool() -> JobPool:
     return JobPool()
 
 
-def request(page: str, function: Callable[[Any, Monitor], ResultT], settings: Any) -> Job[ResultT]:
+def request(
+    page: str,
+    function: Callable[[Any, Monitor], ResultT],
+    settings: Any,
+    patience: float = PATIENCE_SECONDS,
+) -> Job[ResultT]:
     """Return the job of these settings; what the page asked for before is released.
+
+    A job that is new is waited for, ``patience`` seconds at most.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def request(page: str, function: Callable[[Any, Monitor], ResultT], settings: An
         st.session_state.pop(slot)
     job = pool().submit(function, settings)
     st.session_state[slot] = job
-    job.wait(PATIENCE_SECONDS)
+    job.wait(patience)
     return job
 
 

@@ -17,11 +17,11 @@ from kdcore.claims import ClaimVerdict
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.common import Result
 from kdcore.figures import live_curves_figure
-from kdcore.jobs import Job, QueueFull
+from kdcore.jobs import Job
 from kdcore.monitor import Monitor
 from kdcore.settings import CheckedSettings
 from kdcore.tables import as_csv
-from pages.common import charts, frame, jobs
+from pages.common import cards, charts, frame, jobs, runs, visit
 from pages.common.controls import Control, Controls
 from pages.common.words import words
 
@@ -58,18 +58,23 @@ class Lesson:
         name: str,
         controls: Sequence[Control],
         extras: Callable[[dict[str, Any]], Sequence[Control]] = lambda text: (),
+        introduce: Callable[[dict[str, Any]], None] = lambda text: None,
     ) -> None:
         """Set up the page and draw the controls that define its run.
 
         ``extras`` makes further controls from the page's words; the page itself draws them.
+        ``introduce`` draws what stands above the controls, given the page's words.
         """
-        self._name = name
         self._stale = False
+        #: The run that the prediction is about: the first one on the page.
+        self._first_run = ""
         self.words = frame.page(name)
         self._shared = words("lesson")
         options = tuple(option["key"] for option in self.words["predict"]["options"])
         self.controls = Controls(name, [*controls, *extras(self.words), Prediction(options)])
         self.controls.show_notes()
+        with st.container(key="introduction"):
+            introduce(self.words)
         with st.container(key="controls"), st.container(key="control-row", horizontal=True):
             for control in controls:
                 self.controls.show(control.name)
@@ -128,16 +133,10 @@ class Lesson:
         settings: Callable[[], Hashable],
     ) -> ResultT | None:
         """Run something else on the same page, under a name of its own, as :meth:`run` does."""
-        kept = self.controls.key(f"result-{name}")
-        try:
-            job = jobs.request(f"{self._name}.{name}", function, settings())
-            if job.is_done:
-                st.session_state[kept] = job.result()
-        except (QueueFull, ValueError) as trouble:
-            reason = self._shared["run"]["failed"].format(reason=trouble)
-            st.error(reason, icon=":material/error:")
+        job, result = runs.ask(name, function, settings, self.controls)
+        if job is None:
             return None
-        result: ResultT | None = st.session_state.get(kept)
+        self._first_run = self._first_run or name
         with st.container(key=f"run-{name}"):
             if not job.is_done:
                 # Live curves only where nothing stands below that they would push away.
@@ -193,6 +192,8 @@ class Lesson:
         text = self._shared["compare"]
         outcomes = {o["key"]: o["text"] for o in self.words["predict"]["options"]}
         said = self.controls["prediction"]
+        if not self._stale and (run := runs.taken(self._first_run, self.controls)):
+            visit.runs().predict(run.number, outcomes.get(said, ""), outcomes[outcome])
         with st.container(key="compare", border=True):
             left, right = st.columns(2)
             if said in outcomes:
@@ -210,12 +211,8 @@ class Lesson:
 
     def claim(self, verdict: ClaimVerdict, text: dict[str, str] | None = None) -> None:
         """Show a claim of the field with the verdict of this run."""
-        text, shared = text or self.words["claim"], self._shared["claim"]
-        st.html(
-            f'<div class="claim {verdict}"><p class="label">{shared["label"]}</p>'
-            f'<p class="text">{text["text"]}</p><p class="source">{text["source"]}</p>'
-            f'<p class="verdict">{shared[verdict]}</p></div>'
-        )
+        text = text or self.words["claim"]
+        cards.claim(text["text"], text["source"], verdict, self._shared["claim"][verdict])
         st.markdown(text[verdict])
 
     # -------------------------------------------------------------------------- explain, try

@@ -1,0 +1,299 @@
+"""The claims of the field that a learner takes home, and what the own runs say of each.
+
+Each claim names the experiment that tests it and how a result is judged. The verdicts themselves
+are those of :mod:`kdcore.claims`, so that a lesson and the takeaways never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from kdcore import claims
+from kdcore.claims import SWEET_SPOT, ClaimVerdict
+from kdcore.experiments.common import Result, Row
+from kdcore.statistics import Interval, mean_interval, paired_difference
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one run says of one claim."""
+
+    verdict: ClaimVerdict
+    #: The figure behind the verdict. What it measures is said by the claim's words.
+    figure: Interval
+    #: What stands in these words beside the figure, such as the temperatures compared.
+    said: Mapping[str, str]
+    #: A gain in accuracy that belongs beside it.
+    gain: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the field and the experiment that tests it."""
+
+    name: str
+    experiment: str
+    judge: Callable[[Result], Judgement]
+    #: What its figure measures: a difference of accuracies, a share, or something else.
+    unit: Literal["points", "percent", "number"] = "points"
+
+
+def similarity(result: Result) -> Judgement:
+    """Soft labels carry class similarity that hard labels discard: by the controls.
+
+    The figure is the gain of soft labels over the target that comes nearest to them.
+    """
+    gains = {name: claims.soft_over(result, name) for name in ("hard", "smoothed", "shuffled")}
+    nearest = min(gains, key=lambda name: gains[name].low)
+    verdict = claims.soft_labels_carry_similarity(result)
+    return Judgement(verdict, gains[nearest], {"other": nearest})
+
+
+def sweet_spot(result: Result) -> Judgement:
+    """Temperature controls softness, and 3 to 5 is its sweet spot: by the temperatures.
+
+    Contradicted also where the soft labels do not grow softer from each T to the next. The figure
+    is how much better the best T from 3 to 5 teaches than the best T outside; against hard labels
+    if only one side was tried.
+    """
+    rows = result.rows
+    inside = [i for i in range(1, len(rows)) if _in_sweet_spot(rows[i])]
+    outside = [i for i in range(1, len(rows)) if i not in inside]
+    first, second = _best(result, inside or outside), _best(result, outside if inside else [])
+    by_temperature = sorted(rows[1:], key=lambda row: row["temperature"])
+    entropies = [row["soft_label_entropy"] for row in by_temperature]
+    softer = all(low < high for low, high in pairwise(entropies))
+    verdict = claims.sweet_spot_is_3_to_5(result) if softer else "contradicted"
+    return Judgement(
+        verdict,
+        _difference(result, first, second),
+        {
+            "first": f"T = {rows[first]['temperature']:g}",
+            "second": f"T = {rows[second]['temperature']:g}" if second else "",
+            "low": f"{entropies[0]:.2f}",
+            "high": f"{entropies[-1]:.2f}",
+        },
+    )
+
+
+def factor(result: Result) -> Judgement:
+    """The factor T² makes up for the smaller gradients at high T: by their sizes.
+
+    The figure is how much less the size of the soft gradient changes with the factor than without
+    it, in powers of ten from the lowest T to the highest; see :func:`gradient_changes`.
+    """
+    with_factor, without = gradient_changes(result)
+    less = paired_difference(without, with_factor)
+    verdict: ClaimVerdict = "undecided"
+    if less.low > 0:
+        verdict = "supported"
+    elif less.high < 0:
+        verdict = "contradicted"
+    temperatures = [row["temperature"] for row in result.rows[1:]]
+    return Judgement(
+        verdict,
+        less,
+        {
+            "low": f"{min(temperatures):g}",
+            "high": f"{max(temperatures):g}",
+            "with": f"{mean_interval(with_factor).mean:.1f}",
+            "without": f"{mean_interval(without).mean:.1f}",
+        },
+    )
+
+
+def gradient_changes(result: Result) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much the soft gradient changes from the lowest T to the highest.
+
+        |log₁₀(size at the highest T / size at the lowest T)|
+
+    of each seed, with the factor T² and without it, ``[S]`` each.
+
+    Raises
+    ------
+    ValueError
+        If the result is not one of the experiment ``t-squared``.
+    """
+    gradients = getattr(result.measured, "gradients", None)
+    if gradients is None:
+        raise ValueError(f"{result.experiment} has no soft gradients")
+
+    def change(kind: str) -> np.ndarray:
+        rows = [i for i, row in enumerate(result.rows) if row["factor"] == kind]
+        rows.sort(key=lambda i: result.rows[i]["temperature"])
+        sizes: torch.Tensor = gradients[:, [rows[0], rows[-1]]]
+        return (sizes[:, 1] / sizes[:, 0]).log10().abs().numpy()
+
+    return change("T²"), change("none")
+
+
+def balance(result: Result) -> Judgement:
+    """A balance of hard and soft labels beats either: by the α between 0 and 1.
+
+    The figure is how much better the best α inside teaches than the better of the two ends.
+    """
+    alphas = [row["alpha"] for row in result.rows]
+    ends = [i for i, alpha in enumerate(alphas) if alpha in (0.0, 1.0)]
+    inside = [i for i in range(len(alphas)) if i not in ends]
+    first, second = _best(result, inside or ends), _best(result, ends if inside else [])
+    return Judgement(
+        claims.balance_beats_either(result),
+        _difference(result, first, second),
+        {"first": f"{alphas[first]:g}", "second": f"{alphas[second]:g}"},
+    )
+
+
+def bigger_teacher(result: Result) -> Judgement:
+    """A bigger teacher is not always a better one: by the students of each teacher.
+
+    The figure is how much better the best student of a smaller teacher is than the largest's.
+    """
+    sizes = [row["teacher_parameters"] for row in result.rows]
+    largest = sizes.index(max(sizes))
+    smaller = [i for i in range(len(sizes)) if i != largest]
+    first = _best(result, smaller or [largest])
+    shapes = [f"[{row['teacher_hidden']}]" for row in result.rows]
+    return Judgement(
+        claims.bigger_is_not_always_better(result),
+        _difference(result, first, largest),
+        {"first": shapes[first], "second": shapes[largest]},
+    )
+
+
+def deployment(result: Result) -> Judgement:
+    """Most of the quality for a fraction of the cost: by students of several widths.
+
+    The figure is the share of its teacher's accuracy that a distilled student keeps: the smallest
+    one that keeps most and gains by distilling, or else the one that keeps most, among those small
+    enough.
+    """
+    distilled = [row for row in result.rows if row["label_type"] == "distilled"]
+    small = [row for row in distilled if row["share_of_teacher"] <= claims.FRACTION] or distilled
+    good = [
+        row
+        for row in small
+        if row["quality_kept"] - row["quality_kept_ci"] >= claims.MOST and row["verdict"] == "helps"
+    ]
+    row = (
+        min(good, key=lambda row: row["share_of_teacher"])
+        if good
+        else max(small, key=lambda row: row["quality_kept"])
+    )
+    return Judgement(
+        claims.most_quality_for_a_fraction(result),
+        Interval(row["quality_kept"], row["quality_kept_ci"], len(result.accuracy)),
+        {
+            "width": str(row["student_width"]),
+            "share": f"{100 * row['share_of_teacher']:.0f} %",
+        },
+        Interval(row["gain"], row["gain_ci"], len(result.accuracy)),
+    )
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim("similarity", "controls", similarity),
+    Claim("temperature", "temperature", sweet_spot),
+    Claim("factor", "t-squared", factor, "number"),
+    Claim("balance", "balance", balance),
+    Claim("teacher_size", "teacher-size", bigger_teacher),
+    Claim("deployment", "student-size", deployment, "percent"),
+)
+
+
+def judgements(result: Result) -> dict[str, Judgement]:
+    """Return what a result says of each claim that its experiment tests, by the claim's name."""
+    return {c.name: c.judge(result) for c in CLAIMS if c.experiment == result.experiment}
+
+
+# -------------------------------------------------------------------- many runs on one claim
+
+
+class Evidence(Protocol):
+    """A run as far as claims are concerned."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What was set, by name."""
+        ...
+
+    @property
+    def judgements(self) -> Mapping[str, Judgement]:
+        """What it says of claims, by their names."""
+        ...
+
+
+EvidenceT = TypeVar("EvidenceT", bound=Evidence)
+
+
+def on_claim(name: str, runs: Sequence[EvidenceT]) -> list[EvidenceT]:
+    """Return the runs that test a claim."""
+    return [run for run in runs if name in run.judgements]
+
+
+def claims_tested(runs: Sequence[Evidence]) -> list[str]:
+    """Return the names of the claims that at least one run tests, whatever it says of them."""
+    return [claim.name for claim in CLAIMS if on_claim(claim.name, runs)]
+
+
+def tally(name: str, runs: Sequence[Evidence]) -> dict[ClaimVerdict, int]:
+    """Count what the runs say of a claim."""
+    verdicts = [run.judgements[name].verdict for run in on_claim(name, runs)]
+    return {said: verdicts.count(said) for said in ("supported", "contradicted", "undecided")}
+
+
+def differing_settings(runs: Sequence[Evidence]) -> list[str]:
+    """Return the settings in which runs differ, in the order of the first run's."""
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    return [name for name in names if len({run.settings.get(name) for run in runs}) > 1]
+
+
+def what_separates(name: str, runs: Sequence[Evidence]) -> dict[str, dict[ClaimVerdict, list[str]]]:
+    """Return the settings that tell the supporting runs of a claim from the contradicting ones.
+
+    A setting does if no value of it occurs on both sides. It need not be the reason: with few
+    runs many settings do. Empty unless there is a run on either side.
+
+    Returns
+    -------
+    dict
+        Of each such setting, the values on either side.
+    """
+    sides: dict[ClaimVerdict, list[Evidence]] = {"supported": [], "contradicted": []}
+    for run in on_claim(name, runs):
+        if (said := run.judgements[name].verdict) in sides:
+            sides[said].append(run)
+    if not all(sides.values()):
+        return {}
+    found = {}
+    for setting in differing_settings([run for side in sides.values() for run in side]):
+        values = {
+            said: list(dict.fromkeys(run.settings.get(setting, "–") for run in side))
+            for said, side in sides.items()
+        }
+        if not set(values["supported"]) & set(values["contradicted"]):
+            found[setting] = values
+    return found
+
+
+# ---------------------------------------------------------------------------------- helpers
+
+
+def _in_sweet_spot(row: Row) -> bool:
+    return SWEET_SPOT[0] <= row["temperature"] <= SWEET_SPOT[1]
+
+
+def _best(result: Result, rows: Sequence[int]) -> int:
+    """Return the row with the best mean accuracy among some; the baseline's if there are none."""
+    means = result.accuracy.mean(dim=0)
+    return max(rows, key=lambda i: float(means[i]), default=0)
+
+
+def _difference(result: Result, first: int, second: int) -> Interval:
+    accuracy = result.accuracy
+    return paired_difference(accuracy[:, first], accuracy[:, second])

@@ -1,0 +1,85 @@
+"""Takes the results of trainings, and keeps each as one of the runs of this visit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.jobs import Job, QueueFull
+from kdcore.monitor import Monitor
+from kdcore.runs import Run, summarise
+from pages.common import frame, jobs, visit
+from pages.common.controls import Controls
+from pages.common.words import words
+
+ResultT = TypeVar("ResultT")
+
+_TAKEN = "runs.taken"
+
+
+def take(slot: str, job: Job[ResultT], page: str, address: Mapping[str, str]) -> ResultT:
+    """Return the result of a job that is done, and keep its run, once.
+
+    Parameters
+    ----------
+    slot
+        Where on the page the job was asked for. While the same job stays there, its run is not
+        kept again, so that a run deleted from the list does not come back by looking at the page.
+    page, address
+        Where the run can be opened again.
+    """
+    result = job.result()
+    known: dict[str, tuple[Any, int]] = st.session_state.setdefault(_TAKEN, {})
+    if known.get(slot, (None, 0))[0] != job.key:
+        run = visit.runs().add(summarise(result), page, address, datetime.now(UTC))
+        known[slot] = job.key, run.number
+        frame.show_count()
+    return result
+
+
+def taken(name: str, controls: Controls) -> Run | None:
+    """Return the run last taken under a name of :func:`ask`, unless it was deleted since."""
+    _, number = st.session_state.get(_TAKEN, {}).get(_slot(name, controls), (None, 0))
+    return next((run for run in visit.runs() if run.number == number), None)
+
+
+def ask(
+    name: str,
+    function: Callable[[Any, Monitor], ResultT],
+    settings: Callable[[], Hashable],
+    controls: Controls,
+) -> tuple[Job[ResultT] | None, ResultT | None]:
+    """Return the job of a run that a page asks for, and its result.
+
+    While it is under way, the result is the last one of that name. Where it cannot be run, the
+    learner is told why; there is no job then, and the last result stays.
+    """
+    slot = _slot(name, controls)
+    job: Job[ResultT] | None
+    try:
+        job = jobs.request(f"{controls.page}.{name}", function, settings())
+        if job.is_done:
+            st.session_state[slot] = take(slot, job, controls.page, controls.address())
+    except (QueueFull, ValueError) as trouble:
+        failed = words("lesson")["run"]["failed"]
+        st.error(failed.format(reason=trouble), icon=":material/error:")
+        job = None
+    return job, st.session_state.get(slot)
+
+
+def _slot(name: str, controls: Controls) -> str:
+    return controls.key(f"result-{name}")
+
+
+def ask_lab(
+    settings: Callable[[], LabSettings], controls: Controls
+) -> tuple[Job[LabResult], LabResult | None]:
+    """Return the job of a run of the Lab, and its result; without it the page stops here."""
+    job, result = ask("lab", lab, settings, controls)
+    if job is None:
+        st.stop()
+    return job, result

@@ -1,0 +1,24 @@
+"""What belongs to this visit alone: its runs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from kdcore import takeaways
+from kdcore.runs import RunLog
+from kdcore.takeaways import CLAIMS
+from pages.common.words import words
+
+_LOG = "visit.runs"
+
+
+def runs() -> RunLog:
+    """Return the runs of this visit, from any page; other visitors have their own."""
+    found: RunLog = st.session_state.setdefault(_LOG, RunLog())
+    return found
+
+
+def claims_tested() -> str:
+    """Say how many of the claims the runs of this visit have tested."""
+    text: str = words("takeaways")["count"]
+    return text.format(tested=len(takeaways.claims_tested(list(runs()))), claims=len(CLAIMS))

@@ -1,0 +1,403 @@
+"""In practice: how much smaller and faster a student is, and how much of the quality it keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from kdcore.claims import (
+    FRACTION,
+    MOST,
+    SameAccuracy,
+    how_much_smaller,
+    most_quality_for_a_fraction,
+    same_accuracy,
+)
+from kdcore.cost import Fit, Latency, Speedup, measure_latency, multiply_adds, time_calls
+from kdcore.data import digits
+from kdcore.distillation import layer_sizes
+from kdcore.experiments.common import Result
+from kdcore.experiments.cost import CostResult, CostSettings, weigh
+from kdcore.experiments.lab import LabSettings
+from kdcore.experiments.student_size import StudentSizeSettings, student_size
+from kdcore.figures import published_systems_figure, student_size_figure
+from kdcore.models import parameter_count
+from kdcore.published import System, published_systems
+from pages.common import charts, take_home
+from pages.common.controls import (
+    ALPHA_SLIDER,
+    LABELLED_IMAGES,
+    SEED_COUNT,
+    STUDENT_WIDTH,
+    TEACHER_WIDTH,
+    TEMPERATURE_SLIDER,
+)
+from pages.common.lesson import Lesson
+
+MILLION, BILLION = 10**6, 10**9
+
+#: What the calculator offers: parameters of a model, bytes for each, gigabytes of a device.
+MODEL_SIZES = (
+    *(1 * MILLION, 3 * MILLION, 10 * MILLION, 30 * MILLION, 82 * MILLION, 124 * MILLION),
+    *(300 * MILLION, 1 * BILLION, 3 * BILLION, 10 * BILLION, 30 * BILLION, 100 * BILLION),
+)
+PARAMETER_BYTES = (4, 2, 1)
+DEVICE_GIGABYTES = (0.5, 1, 2, 4, 8, 16, 32, 64)
+
+
+def introduce(words: dict[str, Any]) -> None:
+    """The problem first, then what others have made of it."""
+    show_problem(words["problem"])
+    show_published(words["published"])
+
+
+def show_problem(text: dict[str, Any]) -> None:
+    """A calculator: does a model fit into a device, and what does an answer cost?"""
+    st.subheader(text["heading"], anchor=False)
+    st.markdown(text["explain"])
+    left, middle, right = st.columns([5, 3, 4], gap="medium")
+    with left:
+        parameters = st.select_slider(
+            text["parameters"],
+            MODEL_SIZES,
+            10 * BILLION,
+            format_func=lambda n: text["marks"].get(str(n), in_words(n, text)),
+            help=text["parameters_help"],
+            key="in_practice.fit-parameters",
+            persist_state="session",
+        )
+    with middle:
+        size = st.selectbox(
+            text["bytes"],
+            PARAMETER_BYTES,
+            help=text["bytes_help"],
+            key="in_practice.fit-bytes",
+            persist_state="session",
+        )
+    with right:
+        memory = st.select_slider(
+            text["memory"],
+            DEVICE_GIGABYTES,
+            8,
+            format_func=lambda n: text["gigabytes"].format(n=n),
+            help=text["memory_help"],
+            key="in_practice.fit-memory",
+            persist_state="session",
+        )
+    fit = Fit(parameters, size, memory * BILLION)
+    left, middle, right = st.columns(3, gap="medium")
+    left.metric(text["weights"], in_bytes(fit.bytes))
+    middle.metric(
+        text["room"].format(memory=text["gigabytes"].format(n=memory)),
+        text["fits" if fit.fits else "fits_not"].format(times=f"{fit.times:,.3g}"),
+    )
+    right.metric(text["work"], text["about"].format(n=in_words(fit.multiply_adds, text)))
+    charts.provenance(text["provenance"])
+
+
+def show_published(text: dict[str, Any]) -> None:
+    """Published systems: what is said and what the sources say, and size against quality."""
+    systems = published_systems()
+    st.subheader(text["heading"], anchor=False)
+    st.markdown(text["explain"])
+    show_sayings(systems, text)
+    show_sizes(systems, text)
+    sources = "; ".join(f"{system.name}: {system.source}" for system in systems)
+    charts.provenance(text["provenance"].format(sources=sources))
+
+
+def show_sayings(systems: tuple[System, ...], text: dict[str, Any]) -> None:
+    """What is commonly said of each system beside what its source says."""
+    columns = text["columns"]
+    rows = [
+        {
+            columns["system"]: f"**{system.name}**",
+            columns["said"]: system.commonly_said,
+            columns["found"]: text["found"].format(
+                mark=text["marks"][system.mark], text=system.source_says, source=system.source
+            ),
+        }
+        for system in systems
+    ]
+    st.table(charts.table(rows).set_index(columns["system"]))
+
+
+def show_sizes(systems: tuple[System, ...], text: dict[str, Any]) -> None:
+    """How small each system is, and how much of the quality it keeps."""
+    drawn = [system for system in systems if system.found.quality_kept is not None]
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with left:
+        charts.show(
+            published_systems_figure(systems, text["x"], text["y"], text),
+            charts.table([published_row(system) for system in drawn]),
+            text["alternative"].format(
+                points="; ".join(published_point(system, text) for system in drawn)
+            ),
+            key="published",
+        )
+    right.markdown(text["note"])
+
+
+def published_row(system: System) -> dict[str, str | float | None]:
+    """Return what the chart of published systems shows of one of them."""
+    return {
+        "system": system.name,
+        "teacher": system.teacher,
+        "size_left": system.found.size_left,
+        "quality_kept": system.found.quality_kept,
+        "measure": system.measure,
+        "source": system.source,
+    }
+
+
+def published_point(system: System, text: dict[str, Any]) -> str:
+    """Write one point of the chart of published systems."""
+    assert system.found.size_left is not None and system.found.quality_kept is not None
+    more = text["more_than"] if system.at_least else ""
+    return text["point"].format(
+        name=system.name,
+        size=f"{100 * system.found.size_left:.0f}",
+        quality=f"{more}{100 * system.found.quality_kept:.3g}",
+        measure=system.measure,
+        source=system.source,
+    )
+
+
+def in_words(n: int, text: dict[str, Any]) -> str:
+    """Write a large number as ``124 million`` or ``10 billion``."""
+    if n >= BILLION:
+        return text["billion"].format(n=n / BILLION)
+    return text["million"].format(n=n / MILLION)
+
+
+def in_bytes(n: int) -> str:
+    """Write a number of bytes with its unit."""
+    for unit, size in (("GB", BILLION), ("MB", MILLION), ("kB", 1000)):
+        if n >= size:
+            return f"{n / size:,.3g} {unit}"
+    return f"{n} B"
+
+
+lesson = Lesson(
+    "in_practice",
+    [
+        TEACHER_WIDTH,
+        STUDENT_WIDTH,
+        LABELLED_IMAGES.with_default(100),
+        TEMPERATURE_SLIDER,
+        ALPHA_SLIDER,
+        SEED_COUNT,
+    ],
+    introduce=introduce,
+)
+controls, words = lesson.controls, lesson.words
+
+
+def settings() -> StudentSizeSettings:
+    """Return the settings of the students of all widths from the controls."""
+    return StudentSizeSettings(
+        labels=controls["labels"],
+        teacher_hidden=(controls["teacher_hidden"],),
+        temperature=controls["temperature"],
+        alpha=controls["alpha"],
+        seeds=controls["seeds"],
+    )
+
+
+def cost_settings() -> CostSettings:
+    """Return which student is weighed against which teacher, and for which time."""
+    chosen = LabSettings(
+        labels=controls["labels"],
+        teacher_hidden=(controls["teacher_hidden"],),
+        student_hidden=(controls["student_hidden"],),
+        temperature=controls["temperature"],
+        alpha=controls["alpha"],
+        seeds=controls["seeds"],
+    )
+    return CostSettings(chosen, st.session_state.get(controls.key("repeat"), 0))
+
+
+def measure_again() -> None:
+    """Ask for another measurement of the same networks."""
+    st.session_state[controls.key("repeat")] = 1 + st.session_state.get(controls.key("repeat"), 0)
+
+
+def show_size(result: Result) -> None:
+    """The trade-off: accuracy over the number of parameters, and how small is small enough."""
+    text, rows, run = words["size"], result.rows, result.settings
+    assert isinstance(run, StudentSizeSettings)
+    teacher_parameters = parameter_count(layer_sizes(digits(), run.teacher_hidden))
+    st.subheader(text["heading"], anchor=False)
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with left:
+        charts.show(
+            student_size_figure(
+                rows, run.seeds, teacher_parameters, controls["student_hidden"], text["x"], text
+            ),
+            charts.table(rows),
+            text["alternative"].format(
+                teacher_parameters=f"{teacher_parameters:,}",
+                teacher=f"{100 * rows[0]['teacher_accuracy']:.1f} %",
+                points="; ".join(
+                    text["point"].format(
+                        width=hard["student_width"],
+                        parameters=f"{hard['parameters']:,}",
+                        hard=charts.percent(charts.interval(result, hard)),
+                        distilled=charts.percent(charts.interval(result, distilled)),
+                        verdict=distilled["verdict"],
+                    )
+                    for hard, distilled in zip(rows[::2], rows[1::2], strict=True)
+                ),
+            ),
+            key="size",
+        )
+    with right:
+        show_same_accuracy(result, same_accuracy(result))
+
+
+def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
+    """How small a student is enough, with and without distillation."""
+    text, best, hard = words["size"], same.best_hard, same.smallest_hard
+    st.markdown(
+        text["measure"].format(
+            width=best["student_width"], accuracy=charts.percent(charts.interval(result, best))
+        )
+    )
+    needs = {
+        "hard_width": hard["student_width"],
+        "hard_parameters": f"{hard['parameters']:,}",
+    }
+    distilled, difference, times = same.smallest_distilled, same.difference, same.times_smaller
+    if distilled is None or difference is None or times is None:
+        st.markdown(text["none"].format(**needs))
+        return
+    which = "smaller" if times > 1 else "same" if times == 1 else "larger"
+    st.markdown(
+        text[which].format(
+            **needs,
+            width=distilled["student_width"],
+            parameters=f"{distilled['parameters']:,}",
+            times=f"{times:.1f}",
+            difference=charts.points(difference.mean, difference.half_width),
+        )
+    )
+
+
+def claim_words() -> dict[str, str]:
+    """Return the words of the claim, with what we read "most" and "a fraction" as."""
+    reading = {"most": f"{100 * MOST:.0f} %", "fraction": f"{100 * FRACTION:.0f} %"}
+    return {name: text.format(**reading) for name, text in words["claim"].items()}
+
+
+def show_cost(cost: CostResult) -> None:
+    """Weigh the student against its teacher: size, work, time, accuracy."""
+    text = words["cost"]
+    columns = text["columns"]
+    rows = [dict(zip(columns.values(), row, strict=True)) for row in cost_rows(cost, text)]
+    st.table(charts.table(rows).set_index(columns["quantity"]))
+    charts.provenance(
+        text["provenance"].format(threads=cost.threads, rounds=cost.rounds, n=cost.lab.distilled.n)
+    )
+    st.button(text["again"], icon=":material/timer:", on_click=measure_again)
+    st.markdown(text["work"].format(share=f"{100 / cost.less_work:.0f} %"))
+    for batch, sentences in ((1, text["one"]), (256, text["many"])):
+        faster, student = cost.faster(batch), cost.student.latency[batch]
+        share = round(100 * student.calling_share)
+        st.markdown(
+            speed_sentence(faster, sentences)
+            + " "
+            + text["mostly_calling" if share >= 50 else "mostly_model"].format(share=share)
+        )
+    st.markdown(text["included"].format(rounds=cost.rounds))
+
+
+def cost_rows(cost: CostResult, text: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return the table: quantity, teacher, student, student against teacher."""
+    names, run = text["rows"], cost.settings.lab
+    teacher, student = cost.teacher, cost.student
+
+    def count(attribute: str) -> tuple[str, str, str, str]:
+        of_teacher, of_student = getattr(teacher, attribute), getattr(student, attribute)
+        ratio = fewer(of_teacher / of_student, text)
+        return names[attribute], f"{of_teacher:,}", f"{of_student:,}", ratio
+
+    rows = [
+        (names["units"], str(run.teacher_hidden[0]), str(run.student_hidden[0]), ""),
+        *(count(attribute) for attribute in ("parameters", "bytes", "multiply_adds")),
+    ]
+    for batch in (1, 256):
+        both = [teacher.latency[batch], student.latency[batch]]
+        times = [in_microseconds(latency, text) for latency in both]
+        faster = speed_sentence(cost.faster(batch), text["speed"])
+        rows.append((names[f"latency_{batch}"], times[0], times[1], faster))
+        calls = [
+            text["calling"].format(
+                time=f"{1e6 * latency.calling:.1f}", share=round(100 * latency.calling_share)
+            )
+            for latency in both
+        ]
+        rows.append((names[f"calling_{batch}"], calls[0], calls[1], ""))
+    return [
+        *rows,
+        (
+            names["throughput"],
+            f"{teacher.latency[256].examples_per_second:,.0f}",
+            f"{student.latency[256].examples_per_second:,.0f}",
+            "",
+        ),
+        (
+            names["accuracy"],
+            charts.percent(cost.lab.teacher),
+            charts.percent(cost.lab.distilled),
+            text["keeps"].format(share=f"{100 * cost.quality_kept:.1f}"),
+        ),
+    ]
+
+
+def fewer(times: float, text: dict[str, Any]) -> str:
+    """Write how many times fewer the student has or needs."""
+    if times == 1:
+        return text["alike"]
+    if times > 1:
+        return text["fewer"].format(times=f"{times:.1f}")
+    return text["more"].format(times=f"{1 / times:.1f}")
+
+
+def in_microseconds(latency: Latency, text: dict[str, Any]) -> str:
+    """Write a latency with its spread."""
+    return text["latency"].format(
+        **{name: f"{1e6 * getattr(latency, name):.1f}" for name in ("median", "low", "high")}
+    )
+
+
+def in_short(ratio: float) -> str:
+    """Write a ratio with as many digits as it deserves."""
+    return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}"
+
+
+def speed_sentence(faster: Speedup, sentences: dict[str, str]) -> str:
+    """Say how much faster or slower the student is, as the rounds have it."""
+    times, low, high = faster.median, faster.low, faster.high
+    if faster.verdict == "slower":
+        times, low, high = 1 / times, 1 / high, 1 / low
+    return sentences[faster.verdict].format(
+        times=in_short(times), low=in_short(low), high=in_short(high)
+    )
+
+
+if lesson.predict():
+    result = lesson.run("student-size", settings)
+    if result:
+        with lesson.results():
+            show_size(result)
+            lesson.compare(how_much_smaller(same_accuracy(result)))
+            lesson.claim(most_quality_for_a_fraction(result), claim_words())
+        lesson.explain([student_size, same_accuracy, multiply_adds, measure_latency, time_calls])
+        st.subheader(words["cost"]["heading"], anchor=False)
+        st.markdown(words["cost"]["explain"])
+        cost = lesson.run_beside("cost", weigh, cost_settings)
+        if cost:
+            show_cost(cost)
+            take_home.show(cost.lab, key="in_practice")
+        lesson.tries()

@@ -1,0 +1,262 @@
+"""My runs: everything that was trained in this visit, listed, compared, taken along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from kdcore.figures import gains_figure, pair_figure
+from kdcore.runs import MOST_RUNS, Run, as_csv, compare
+from pages.common import charts, frame, visit
+from pages.common import run_words as called
+from pages.common.controls import Controls
+
+#: Runs in the chart: more would not fit on a phone.
+CHARTED = 20
+
+#: Columns of figures; those of intervals have the same heading twice, so they need names of theirs.
+FIGURES = ("accuracy", "accuracy_ci", "gain", "gain_ci")
+
+words = frame.page("my_runs")
+log = visit.runs()
+# No control here defines a run; what a link says all the same is said to mean nothing.
+controls = Controls("my_runs", [])
+controls.show_notes()
+controls.write_address()
+
+
+def row_of(run: Run) -> dict[str, Any]:
+    """Return a run as one row of the table: its best condition."""
+    text, summary = words["columns"], run.summary
+    best = None if run.best is None else summary.conditions[run.best]
+    gain = best.gain if best else None
+    return {
+        text["run"]: run.number,
+        text["experiment"]: called.experiment(run),
+        text["best"]: called.condition(best) if best else "",
+        "accuracy": 100 * best.accuracy.mean if best else None,
+        "accuracy_ci": 100 * best.accuracy.half_width if best else None,
+        "gain": 100 * gain.mean if gain else None,
+        "gain_ci": 100 * gain.half_width if gain else None,
+        text["verdict"]: (best.verdict if best else None) or "",
+        text["settings"]: called.settings(summary.settings),
+        text["seeds"]: len(summary.seeds),
+        text["seconds"]: round(summary.seconds, 1),
+        text["finished"]: called.finished(run),
+        text["prediction"]: run.prediction,
+        text["outcome"]: run.outcome,
+        text["pinned"]: run.pinned,
+    }
+
+
+def show_table(runs: list[Run]) -> None:
+    """All runs, the latest first."""
+    st.markdown(words["kept"].format(runs=len(runs)))
+    if log.dropped:
+        st.caption(words["dropped"].format(most=MOST_RUNS, count=log.dropped))
+    guessed = [run for run in runs if run.prediction]
+    if guessed:
+        right = sum(run.prediction == run.outcome for run in guessed)
+        st.markdown(words["guessed"].format(made=len(guessed), right=right))
+    text = words["columns"]
+    figures = {name: text.get(name, text["interval"]) for name in FIGURES}
+    st.dataframe(
+        pd.DataFrame([row_of(run) for run in reversed(runs)]),
+        hide_index=True,
+        key="runs",
+        column_config={
+            name: st.column_config.NumberColumn(label, format="%.1f")
+            for name, label in figures.items()
+        },
+    )
+    st.caption(text["note"])
+    st.download_button(
+        words["manage"]["download"],
+        as_csv(runs),
+        "my-runs.csv",
+        "text/csv",
+        icon=":material/download:",
+        key="runs-csv",
+    )
+
+
+def show_gains(runs: list[Run]) -> None:
+    """What each run gained over its own baseline."""
+    text = words["chart"]
+    st.subheader(text["heading"], anchor=False)
+    gained = []
+    for run in reversed(runs):
+        best = None if run.best is None else run.summary.conditions[run.best]
+        if best is not None and best.gain is not None:
+            gained.append((called.title(run), called.condition(best), best.gain))
+    gained = gained[:CHARTED]
+    if not gained:
+        st.markdown(text["none"])
+        return
+    st.markdown(text["explain"].format(count=CHARTED))
+    names = [f"{title}, {condition}" for title, condition, _ in gained]
+    gains = [gain for _, _, gain in gained]
+    said = [charts.points(gain.mean, gain.half_width) for gain in gains]
+    charts.show(
+        # In two lines, so that there is room for the figures on a phone.
+        gains_figure(
+            [f"{title}<br>{condition}" for title, condition, _ in gained], gains, text["x"]
+        ),
+        pd.DataFrame({words["columns"]["run"]: names, words["columns"]["gain"]: said}),
+        text["alternative"].format(
+            gains="; ".join(f"{name} {gain}" for name, gain in zip(names, said, strict=True))
+        ),
+        key="gains",
+    )
+
+
+def choose(which: str, runs: list[Run], index: int) -> tuple[Run, int]:
+    """Let the learner choose a run and one of its conditions."""
+    text = words["compare"]
+    numbers = [run.number for run in reversed(runs)]
+    if st.session_state.get(f"compare-{which}") not in numbers:
+        st.session_state[f"compare-{which}"] = numbers[index]
+    number = st.selectbox(
+        text[which],
+        numbers,
+        key=f"compare-{which}",
+        format_func=lambda n: f"{called.title(log[n])} · {called.settings(log[n].settings)}",
+    )
+    run = log[number]
+    conditions = run.summary.conditions
+    row = st.selectbox(
+        text["condition"],
+        range(len(conditions)),
+        index=run.best or 0,
+        key=f"compare-{which}-{number}",
+        format_func=lambda i: called.condition(conditions[i]),
+    )
+    st.markdown(f"**{charts.percent(conditions[row].accuracy)}**")
+    if run.address:
+        frame.page_link(run.page, text["reopen"], run.address)
+    return run, row
+
+
+def show_comparison(runs: list[Run]) -> None:
+    """Two runs beside each other, or two conditions of one."""
+    text = words["compare"]
+    st.subheader(text["heading"], anchor=False)
+    if len(runs) < 2:
+        st.markdown(text["one"])
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        first, first_row = choose("first", runs, 1)
+    with right:
+        second, second_row = choose("second", runs, 0)
+    compared = compare(first, first_row, second, second_row)
+    if compared.difference is not None and compared.verdict is not None:
+        difference = compared.difference
+        st.markdown(
+            text["difference"].format(
+                difference=charts.points(difference.mean, difference.half_width),
+                verdict=text[compared.verdict.replace(" ", "_")],
+                n=difference.n,
+            )
+        )
+    else:
+        st.info(text[compared.hindrance], icon=":material/info:")
+    names = [
+        f"{called.title(run)} · {called.condition(run.summary.conditions[row])}"
+        for run, row in ((first, first_row), (second, second_row))
+    ]
+    accuracies = [compared.first, compared.second]
+    left, right = st.columns(2, gap="large")
+    with left:
+        charts.show(
+            pair_figure([text["first"], text["second"]], accuracies),
+            pd.DataFrame(
+                {
+                    words["columns"]["run"]: names,
+                    words["columns"]["accuracy"]: [charts.percent(a) for a in accuracies],
+                }
+            ),
+            text["alternative"].format(
+                **{
+                    which: f"{name}, {charts.percent(accuracy)}"
+                    for which, name, accuracy in zip(
+                        ("first", "second"), names, accuracies, strict=True
+                    )
+                }
+            ),
+            key="comparison",
+        )
+    with right:
+        if not compared.differing:
+            st.markdown(text["same"])
+            return
+        st.markdown(text["differing"])
+        st.table(
+            pd.DataFrame(
+                [
+                    {
+                        text["setting"]: called.setting(name),
+                        text["first"]: called.value(first_value),
+                        text["second"]: called.value(second_value),
+                    }
+                    for name, (first_value, second_value) in compared.differing.items()
+                ]
+            ),
+            hide_index=True,
+        )
+
+
+def manage(action: str) -> None:
+    """Pin, let go of or delete the chosen runs."""
+    chosen: list[int] = st.session_state["chosen-runs"]
+    for number in chosen:
+        if action == "delete":
+            log.delete(number)
+        else:
+            log.pin(number, action == "pin")
+    st.session_state["chosen-runs"] = []
+
+
+def clear() -> None:
+    """Forget all runs."""
+    log.clear()
+
+
+def show_managing(runs: list[Run]) -> None:
+    """What stays and what goes."""
+    text = words["manage"]
+    st.subheader(text["heading"], anchor=False)
+    chosen = st.multiselect(
+        text["choose"],
+        [run.number for run in reversed(runs)],
+        key="chosen-runs",
+        format_func=lambda n: called.title(log[n]) + (" 📌" if log[n].pinned else ""),
+        help=text["choose_help"],
+        placeholder=text["placeholder"],
+    )
+    with st.container(horizontal=True):
+        for action, icon in (("pin", "keep"), ("unpin", "keep_off"), ("delete", "delete")):
+            st.button(
+                text[action],
+                icon=f":material/{icon}:",
+                disabled=not chosen,
+                help=None if chosen else text["nothing"],
+                on_click=manage,
+                args=(action,),
+            )
+        with st.popover(text["clear"], icon=":material/delete_sweep:"):
+            st.markdown(text["clear_ask"].format(runs=len(runs)))
+            st.button(text["clear_yes"], type="primary", on_click=clear)
+
+
+runs = list(log)
+if runs:
+    show_table(runs)
+    show_gains(runs)
+    show_comparison(runs)
+    show_managing(runs)
+else:
+    st.info(words["empty"], icon=":material/list_alt:")
+    frame.page_link("lab", words["empty_link"])

@@ -1,0 +1,254 @@
+"""Takeaways: six claims of the field, each with what the own runs say of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from kdcore import claims
+from kdcore.experiments import EXPERIMENTS
+from kdcore.jobs import Job, QueueFull
+from kdcore.losses import alpha_without_factor
+from kdcore.runs import Run, identity_of
+from kdcore.takeaways import (
+    CLAIMS,
+    Claim,
+    Judgement,
+    claims_tested,
+    differing_settings,
+    on_claim,
+    tally,
+    what_separates,
+)
+from pages.common import cards, charts, frame, jobs, runs, visit
+from pages.common import run_words as called
+from pages.common.components import component
+from pages.common.controls import Controls
+from pages.common.words import words as words_of
+
+#: Runs listed under a claim; the earlier ones are on *My runs*.
+LISTED = 6
+
+words = frame.page("takeaways")
+log = visit.runs()
+# No control here defines a run; what a link says all the same is said to mean nothing.
+controls = Controls("takeaways", [])
+controls.show_notes()
+controls.write_address()
+print_button = component("print_button")
+
+
+def default_run(claim: Claim) -> Run | None:
+    """Return the run of the claim's experiment as it comes, if it is among the runs."""
+    return log.find(identity_of(claim.experiment, EXPERIMENTS[claim.experiment].settings()))
+
+
+def ask(*names: str) -> None:
+    """Ask for the default run of claims."""
+    st.session_state.setdefault("takeaways.asked", {}).update(dict.fromkeys(names))
+
+
+def advance(claim: Claim) -> Job[Any] | None:
+    """Take the default run that was asked for; return its job while it is under way."""
+    asked = st.session_state.get("takeaways.asked", {})
+    if claim.name not in asked:
+        return None
+    experiment, slot = EXPERIMENTS[claim.experiment], f"takeaways.{claim.name}"
+    try:
+        job = jobs.request(slot, experiment.run, experiment.settings(), patience=0.0)
+        if not job.is_done:
+            return job
+        runs.take(slot, job, "takeaways", {})
+    except (QueueFull, ValueError) as trouble:
+        st.error(words["buttons"]["failed"].format(reason=trouble), icon=":material/error:")
+    del asked[claim.name]
+    return None
+
+
+# ----------------------------------------------------------------------------------- one claim
+
+
+def in_words(name: str) -> str:
+    """Say in a line what all runs say of a claim."""
+    text = words["verdicts"]
+    counts = {said: count for said, count in tally(name, list(log)).items() if count}
+    if not counts:
+        return str(text["none"])
+    parts = [text["part"].format(verdict=text[said], count=count) for said, count in counts.items()]
+    return str(text["line"].format(parts=", ".join(parts)))
+
+
+def overall(name: str) -> claims.ClaimVerdict | None:
+    """Return the verdict that all runs on a claim share; undecided where they do not."""
+    said = {run.judgements[name].verdict for run in on_claim(name, list(log))}
+    if not said:
+        return None
+    return said.pop() if len(said) == 1 else "undecided"
+
+
+def measured(claim: Claim, said: Judgement) -> str:
+    """Say what one run measured of a claim."""
+    text, figure = words["claims"][claim.name], said.figure
+    if claim.unit == "points":
+        shown = charts.points(figure.mean, figure.half_width)
+    elif claim.unit == "percent":
+        shown = charts.percent(figure)
+    else:
+        shown = f"{figure.mean:.1f} ± {figure.half_width:.1f}"
+    values = words_of("my_runs")["values"]
+    names = {key: values.get(value, value) for key, value in said.said.items()}
+    if "second" in names:
+        names["second"] = names["second"] or words["evidence"]["hard"]
+    if said.gain is not None:
+        names["gain"] = charts.points(said.gain.mean, said.gain.half_width)
+    return str(text["measured"].format(figure=shown, **names))
+
+
+def show_evidence(claim: Claim) -> None:
+    """List the runs on a claim, the latest first, and what tells their verdicts apart."""
+    text, found = words["evidence"], on_claim(claim.name, list(log))
+    if not found:
+        return
+    listed = found[::-1][:LISTED]
+    differing = differing_settings(found)
+    st.table(
+        pd.DataFrame(
+            [
+                {text["run"]: str(run.number)}
+                | {called.setting(name): called.value(run.settings.get(name)) for name in differing}
+                | {
+                    text["measured"]: measured(claim, run.judgements[claim.name]),
+                    text["verdict"]: words["verdicts"][run.judgements[claim.name].verdict],
+                }
+                for run in listed
+            ]
+        ),
+        hide_index=True,
+    )
+    if len(found) > LISTED:
+        st.caption(text["earlier"].format(count=len(found) - LISTED))
+    counts = tally(claim.name, list(log))
+    if counts["supported"] and counts["contradicted"]:
+        st.markdown(what_differed(claim.name))
+    charts.provenance(text["provenance"])
+
+
+def what_differed(name: str) -> str:
+    """Say which settings tell the supporting runs of a claim from the contradicting ones."""
+    text, separating = words["evidence"], what_separates(name, list(log))
+    if not separating:
+        return str(text["separates_nothing"])
+    parts = [
+        text["setting"].format(
+            name=called.setting(setting),
+            **{said: " or ".join(map(called.value, own)) for said, own in values.items()},
+        )
+        for setting, values in separating.items()
+    ]
+    said: str = text["separates"].format(settings="; ".join(parts))
+    return said + (text["separates_many"] if len(parts) > 1 else "")
+
+
+def show_buttons(claim: Claim, job: Job[Any] | None) -> None:
+    """Run the default experiment here, or go to the lesson and choose."""
+    text, ran = words["buttons"], default_run(claim) is not None
+    with st.container(horizontal=True, vertical_alignment="center", key=f"act-{claim.name}"):
+        st.button(
+            text["ran" if ran else "run"],
+            key=f"ask-{claim.name}",
+            icon=":material/check:" if ran else ":material/play_arrow:",
+            disabled=ran or job is not None,
+            on_click=ask,
+            args=(claim.name,),
+        )
+        lesson = words["claims"][claim.name]["lesson"]
+        frame.page_link(lesson, text["lesson"].format(page=words_of(lesson)["menu"]))
+    if job is not None:
+        jobs.follow(job, jobs.show_progress)
+
+
+def show_question(claim: Claim) -> None:
+    """Ask about the concept; each answer has its own feedback."""
+    text, asked = words["questions"], words["claims"][claim.name]
+    answers = asked["answers"]
+    meant = f"{alpha_without_factor(0.3, 20.0):.3f}"
+    st.markdown(f"**{text['heading']}**")
+    chosen = st.radio(
+        asked["question"],
+        range(len(answers)),
+        index=None,
+        key=f"takeaways.answer-{claim.name}",
+        format_func=lambda i: answers[i]["text"].format(alpha=meant),
+        persist_state="session",
+    )
+    if chosen is None:
+        return
+    answer = answers[chosen]
+    said = f"**{text['right' if answer['right'] else 'wrong']}** {answer['feedback']}"
+    if answer["right"]:
+        st.success(said, icon=":material/check_circle:")
+    else:
+        st.warning(said, icon=":material/replay:")
+
+
+def show_claim(number: int, claim: Claim) -> None:
+    """One claim: what it says, what tests it, what the runs say, what it means."""
+    job, text = advance(claim), words["claims"][claim.name]
+    with st.container(key=f"claim-{claim.name}"):
+        cards.claim(
+            text["text"],
+            text["source"],
+            overall(claim.name),
+            in_words(claim.name),
+            words["verdicts"]["label"].format(number=number, claims=len(CLAIMS)),
+        )
+        readings = {
+            "most": f"{100 * claims.MOST:.0f} %",
+            "fraction": f"{100 * claims.FRACTION:.0f} %",
+        }
+        st.markdown(text["test"].format(**readings))
+        show_evidence(claim)
+        show_buttons(claim, job)
+        show_question(claim)
+
+
+# ------------------------------------------------------------------------------------ the page
+
+
+def show_summary() -> None:
+    """How far the learner is, and what to do with the page."""
+    text, found = words["summary"], claims_tested(list(log))
+    on_any = [run for run in log if run.judgements]
+    st.markdown(
+        text["some" if found else "none"].format(
+            tested=len(found), claims=len(CLAIMS), runs=len(on_any)
+        )
+    )
+    st.caption(text["how"])
+    now = called.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
+    st.html(f'<p class="printed">{escape(text["printed"].format(when=now))}</p>')
+    missing = [claim.name for claim in CLAIMS if claim.name not in found]
+    with st.container(horizontal=True, vertical_alignment="center", key="takeaways-buttons"):
+        if missing:
+            st.button(
+                text["all"],
+                type="primary",
+                icon=":material/play_arrow:",
+                help=text["all_help"],
+                on_click=ask,
+                args=tuple(missing),
+                key="ask-all",
+            )
+        print_button(key="print", data={"label": text["print"]})
+
+
+summary = st.container(key="takeaways-summary")
+for number, claim in enumerate(CLAIMS, start=1):
+    show_claim(number, claim)
+# Said last, when the runs asked for have been taken.
+with summary:
+    show_summary()

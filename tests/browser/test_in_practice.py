@@ -1,0 +1,95 @@
+"""The page says nothing of published systems without its source, and weighs student and teacher."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from kdcore.published import published_systems
+from pages.common.words import words
+from tests.browser.conftest import Visit
+from tests.browser.test_lessons import CHART, figures, wait_for_result
+
+TEXT = words("in_practice")
+ROWS = TEXT["cost"]["rows"]
+
+
+def cost_table(page: Page) -> list[list[str]]:
+    """Return the cells of each row of the table that weighs student and teacher."""
+    table = page.get_by_test_id("stTable").filter(has_text=ROWS["multiply_adds"])
+    expect(table).to_be_visible()
+    return [
+        [cell.strip() for cell in row.locator("th, td").all_inner_texts()]
+        for row in table.locator("tbody tr").all()
+    ]
+
+
+def test_what_is_published_stands_before_the_prediction_with_its_sources(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/in_practice")
+    table = page.get_by_test_id("stTable")
+    for system in published_systems():
+        row = table.locator("tr").filter(has_text=system.name)
+        expect(row).to_contain_text(system.commonly_said)
+        expect(row).to_contain_text(f"{TEXT['published']['marks'][system.mark]}.")
+        expect(row).to_contain_text(f"Source: {system.source}.")
+    expect(page.get_by_text(re.compile("^published: DistilBERT"))).to_be_visible()
+
+
+def test_the_chart_of_what_is_published_shows_sizes_that_can_be_compared(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/in_practice")
+    expect(page.locator(CHART)).to_have_count(1)
+    (said,) = set(figures(page))
+    for name in ("DistilBERT", "TinyBERT", "DistilGPT-2"):
+        assert name in said
+    assert "MobileNet" not in said
+    assert "more than 96.8 % of the quality (GLUE; Jiao et al. (2020))" in said
+
+
+def test_a_model_that_does_not_fit_does_so_with_fewer_parameters(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/in_practice")
+    metrics = page.get_by_test_id("stMetricValue")
+    expect(metrics.nth(0)).to_have_text("40 GB")
+    expect(metrics.nth(1)).to_have_text("5 × too large")
+    slider = page.get_by_role("slider", name=TEXT["problem"]["parameters"])
+    for _ in range(2):
+        slider.press("ArrowLeft")
+    expect(metrics.nth(0)).to_have_text("4 GB")
+    expect(metrics.nth(1)).to_have_text("fit 2 times")
+    expect(metrics.nth(2)).to_have_text("about 1 billion")
+
+
+def test_student_and_teacher_are_weighed_and_the_page_says_what_the_times_include(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/in_practice?v=1&seeds=5&prediction=skipped&student_hidden=32")
+    wait_for_result(page)
+    rows = {name: cells for name, *cells in cost_table(page)}
+    assert set(rows) == set(ROWS.values())
+    assert rows[ROWS["parameters"]] == ["19,210", "2,410", "8.0 times fewer"]
+    assert rows[ROWS["bytes"]] == ["76,840", "9,640", "8.0 times fewer"]
+    assert rows[ROWS["multiply_adds"]] == ["18,944", "2,368", "8.0 times fewer"]
+    for cell in rows[ROWS["latency_1"]][:2]:
+        assert re.fullmatch(r"[\d.]+ µs \([\d.]+–[\d.]+\)", cell)
+    for cell in rows[ROWS["accuracy"]][:2]:
+        assert re.fullmatch(r"\d+\.\d ± \d+\.\d %", cell)
+    expect(page.get_by_text("What the times include:")).to_be_visible()
+    expect(page.get_by_text(re.compile("measured here · threads: 1 "))).to_be_visible()
+
+
+def test_measuring_again_gives_other_times_of_the_same_networks(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/in_practice?v=1&seeds=5&prediction=skipped")
+    wait_for_result(page)
+    before, charts = cost_table(page), figures(page)
+    page.get_by_role("button", name=TEXT["cost"]["again"]).click()
+    latency = page.get_by_test_id("stTable").locator("tr").filter(has_text=ROWS["latency_256"])
+    expect(latency).not_to_have_text(re.compile(re.escape(before[6][1])))
+    wait_for_result(page)
+    after = cost_table(page)
+    assert after[:4] == before[:4]
+    assert after[-1] == before[-1]
+    assert figures(page) == charts

@@ -1,0 +1,223 @@
+"""The runs of a visit, and what they say of the six claims."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from kdcore.takeaways import CLAIMS
+from pages.common.words import words
+from tests.browser.conftest import Visit
+from tests.browser.test_lessons import wait_for_result
+
+runs, claims = words("my_runs"), words("takeaways")
+
+
+def go(page: Page, name: str) -> None:
+    """Go to another page by the sidebar, in the same visit."""
+    nav = page.get_by_test_id("stSidebarNav")
+    menu = nav.get_by_role("link", name=words(name)["menu"], exact=True)
+    unfold = page.get_by_test_id("stExpandSidebarButton")
+    expect(menu.or_(unfold).first).to_be_visible()
+    if unfold.is_visible():
+        unfold.click()
+    menu.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(words(name)["title"])
+
+
+def count(page: Page, tested: int) -> None:
+    text = claims["count"].format(tested=tested, claims=len(CLAIMS))
+    expect(page.get_by_test_id("stSidebar").get_by_text(text, exact=True)).to_be_visible()
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(f".st-key-claim-{name}")
+
+
+def listed(page: Page) -> list[dict[str, str]]:
+    """Return the runs as the page gives them away, one line a condition."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=runs["manage"]["download"]).click()
+    with download.value.path().open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def delete(page: Page, name: str) -> None:
+    """Delete the oldest run of an experiment."""
+    choice = page.get_by_role("combobox", name=runs["manage"]["choose"], exact=True)
+    option = page.get_by_role("option").filter(has_text=name).last
+    for _ in range(20):
+        choice.press("ArrowDown")  # the page may still be drawn anew, and take the list away
+        page.wait_for_timeout(300)
+        if option.is_visible():
+            break
+    option.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=runs["manage"]["delete"], exact=True).click()
+
+
+def kept(page: Page, number: int) -> None:
+    expect(page.get_by_text(f"Runs: {number}.")).to_be_visible()
+
+
+def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/temperature?v=1&seeds=5&prediction=low")
+    wait_for_result(page)
+    count(page, 1)
+    go(page, "balance")
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    count(page, 2)
+    go(page, "my_runs")
+    kept(page, 2)
+    rows = listed(page)
+    assert {row["experiment"] for row in rows} == {"temperature", "balance"}
+    predicted = {o["key"]: o["text"] for o in words("temperature")["predict"]["options"]}
+    assert rows[0]["prediction"] == predicted["low"]
+    assert rows[0]["outcome"] in predicted.values()
+    # The two default choices have five seeds in common: 5 of the first, 20 of the second.
+    expect(page.get_by_text("Paired over 5 seeds")).to_be_visible()
+    differing = runs["compare"]["differing"].strip("*")
+    expect(page.get_by_text(differing, exact=True)).to_be_visible()
+    page.get_by_role("link", name=runs["compare"]["reopen"]).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(words("temperature")["title"])
+    page.wait_for_url(re.compile("seeds=5.*prediction=low"))
+    go(page, "my_runs")
+    kept(page, 2)
+    delete(page, runs["experiments"]["balance"])
+    kept(page, 1)
+    count(page, 1)
+    # Looking at the page of a deleted run does not bring it back; another setting is another run.
+    go(page, "balance")
+    wait_for_result(page)
+    go(page, "my_runs")
+    kept(page, 1)
+    page.get_by_role("button", name=runs["manage"]["clear"]).click()
+    page.get_by_role("button", name=runs["manage"]["clear_yes"]).click()
+    expect(page.get_by_text(runs["empty"])).to_be_visible()
+    count(page, 0)
+
+
+def test_two_visitors_never_see_each_others_runs(app: str, visit: Visit) -> None:
+    one = visit(f"{app}/temperature?v=1&seeds=5&prediction=skipped")
+    wait_for_result(one)
+    other = visit(f"{app}/my_runs")
+    expect(other.get_by_text(runs["empty"])).to_be_visible()
+    count(other, 0)
+    go(other, "lab")
+    expect(other.locator(".cards .big").first).not_to_have_text("–")
+    go(other, "my_runs")
+    kept(other, 1)
+    assert {row["experiment"] for row in listed(other)} == {"lab"}
+    go(one, "my_runs")
+    kept(one, 1)
+    assert {row["experiment"] for row in listed(one)} == {"temperature"}
+
+
+def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/takeaways")
+    expect(page.locator(".claim")).to_have_count(len(CLAIMS))
+    deployment = card(page, "deployment")
+    verdict = deployment.locator(".claim .verdict")
+    expect(verdict).to_have_text(claims["verdicts"]["none"])
+    deployment.get_by_role("button", name=claims["buttons"]["run"]).click()
+    expect(verdict).to_have_text("Your runs: supported by 1.")
+    expect(deployment.locator(".claim.supported")).to_have_count(1)
+    expect(deployment.get_by_role("button", name=claims["buttons"]["ran"])).to_be_disabled()
+    count(page, 1)
+    # With as many labels as its teacher had, the student does not need the teacher.
+    deployment.get_by_role("link").click()
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    page.get_by_role("button", name=words("in_practice")["tries"][0]["button"]).click()
+    page.wait_for_url(re.compile("labels=900"))
+    wait_for_result(page)
+    expect(page.locator(".claim.contradicted")).to_be_visible()
+    go(page, "takeaways")
+    expect(verdict).to_have_text("Your runs: supported by 1, contradicted by 1.")
+    expect(deployment).to_contain_text("labels 100 where supported, 900 where contradicted")
+    # Deleting the run takes its verdict away again.
+    go(page, "my_runs")
+    delete(page, runs["experiments"]["student-size"])
+    go(page, "takeaways")
+    expect(verdict).to_have_text("Your runs: contradicted by 1.")
+
+
+def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/takeaways")
+    page.get_by_role("button", name=claims["summary"]["all"]).click()
+    count(page, 6)
+    for claim in CLAIMS:
+        said = card(page, claim.name)
+        expect(said.locator(".claim .verdict")).to_have_text(
+            re.compile(r"Your runs: (supported|contradicted|not decided) by 1\.")
+        )
+        expect(said.get_by_role("cell", name=re.compile(r"±"))).to_have_count(1)
+    expect(page.get_by_role("button", name=claims["summary"]["all"])).to_have_count(0)
+    go(page, "my_runs")
+    kept(page, 6)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_each_answer_has_its_own_feedback(app: str, visit: Visit, right: bool) -> None:
+    page = visit(f"{app}/takeaways")
+    text = claims["claims"]["balance"]
+    answer = next(a for a in text["answers"] if a["right"] == right)
+    balance = card(page, "balance")
+    balance.locator("label").filter(has_text=answer["text"]).click()
+    expect(balance).to_contain_text(answer["feedback"])
+    expect(balance).to_contain_text(claims["questions"]["right" if right else "wrong"])
+    for other in text["answers"]:
+        if other is not answer:
+            expect(balance).not_to_contain_text(other["feedback"])
+    # The answer is kept for the visit.
+    go(page, "my_runs")
+    go(page, "takeaways")
+    expect(balance).to_contain_text(answer["feedback"])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_takeaways_look_right_on_paper(app: str, visit: Visit, theme: str) -> None:
+    page = visit(f"{app}/takeaways", theme=theme)
+    factor = card(page, "factor")
+    factor.get_by_role("button", name=claims["buttons"]["run"]).click()
+    expect(factor.locator("td").first).to_be_visible()
+    page.emulate_media(media="print", color_scheme=theme)  # type: ignore[arg-type]
+    for absent in ("stSidebar", "stButton", "stPageLink", "stHeader"):
+        for part in page.get_by_test_id(absent).all():
+            expect(part).to_be_hidden()
+    expect(page.locator(".printed")).to_be_visible()
+    expect(page.locator(".claim")).to_have_count(len(CLAIMS))
+    ink = page.eval_on_selector_all(
+        ".claim .text, .st-key-claim-factor td, [role=radiogroup] label",
+        "nodes => [...new Set(nodes.map(node => getComputedStyle(node).color))]",
+    )
+    assert ink == ["rgb(17, 17, 17)"]
+    paper = page.eval_on_selector(
+        "[data-testid=stApp]", "node => getComputedStyle(node).backgroundColor"
+    )
+    assert paper == "rgb(255, 255, 255)"
+    # All of it is printed, not only what the window shows.
+    assert page.pdf(format="A4").count(b"/Type /Page\n") >= 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_pages_fit_a_phone(app: str, visit: Visit, theme: str) -> None:
+    page = visit(
+        f"{app}/temperature?v=1&seeds=5&prediction=skipped", width=390, height=844, theme=theme
+    )
+    wait_for_result(page)
+    go(page, "my_runs")
+    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
+    kept(page, 1)
+    assert page.evaluate(overflow) <= 390
+    go(page, "takeaways")
+    expect(card(page, "temperature").locator("td").first).to_be_visible()
+    assert page.evaluate(overflow) <= 390
