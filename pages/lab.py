@@ -7,10 +7,9 @@ import streamlit as st
 
 from kdcore.data import digits
 from kdcore.experiments.common import MeasuredCurve, entropy_curve
-from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.experiments.lab import LabResult, LabSettings
 from kdcore.figures import entropy_figure, learning_curves_figure
-from kdcore.jobs import QueueFull
-from pages.common import cards, charts, frame, jobs
+from pages.common import cards, charts, frame, jobs, runs, take_home
 from pages.common.controls import (
     ALPHA_SLIDER,
     LABELLED_IMAGES,
@@ -84,21 +83,19 @@ with st.container(key="controls"):
         controls.show("labels")
 controls.write_address()
 
-settings = LabSettings(
-    temperature=controls["temperature"],
-    alpha=controls["alpha"],
-    teacher_hidden=(controls["teacher_hidden"],),
-    student_hidden=(controls["student_hidden"],),
-    labels=controls["labels"],
-)
-try:
-    job = jobs.request("lab", lab, settings)
-    result: LabResult | None = job.result() if job.is_done else st.session_state.get("lab.result")
-except (QueueFull, ValueError) as trouble:
-    st.error(str(trouble), icon=":material/error:")
-    st.stop()
-if job.is_done:
-    st.session_state["lab.result"] = result
+
+def settings() -> LabSettings:
+    """Return the settings of the run from the controls."""
+    return LabSettings(
+        temperature=controls["temperature"],
+        alpha=controls["alpha"],
+        teacher_hidden=(controls["teacher_hidden"],),
+        student_hidden=(controls["student_hidden"],),
+        labels=controls["labels"],
+    )
+
+
+job, result = runs.ask_lab(settings, controls)
 
 # -------------------------------------------------------------------- the bars and the figures
 
@@ -128,14 +125,14 @@ with left:
     st.markdown(words["entropy"]["explain"])
     if result:
         curve = entropy_curve(result.teacher_logits, CURVE_TEMPERATURES)
-        here = entropy_curve(result.teacher_logits, [settings.temperature]).y[0]
+        here = entropy_curve(result.teacher_logits, [controls["temperature"]]).y[0]
         charts.show(
-            entropy_figure(curve, settings.temperature, words["entropy"]["curve"]),
+            entropy_figure(curve, controls["temperature"], words["entropy"]["curve"]),
             curve_table(curve, "temperature T", "entropy (nats)"),
             words["entropy"]["alternative"].format(
                 low=f"{curve.y[0].mean:.2f}",
                 high=f"{curve.y[-1].mean:.2f}",
-                temperature=f"{settings.temperature:g}",
+                temperature=f"{controls['temperature']:g}",
                 here=f"{here.mean:.2f}",
             ),
             key="entropy-chart",
@@ -174,3 +171,6 @@ with right:
 st.subheader(words["next"]["heading"], anchor=False)
 for column, idea in zip(st.columns(3, gap="large"), words["next"]["tries"], strict=True):
     column.markdown(idea)
+
+if result:
+    take_home.show(result, "lab")

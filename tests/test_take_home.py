@@ -1,0 +1,300 @@
+"""What is taken home works without this project, and says what the app says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from scipy.special import stdtrit
+
+from kdcore.data import digits
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.balance import BalanceSettings
+from kdcore.experiments.common import Result
+from kdcore.experiments.controls import ControlsSettings
+from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.models import MLPStack
+from kdcore.take_home import as_onnx, as_safetensors, as_script, has_script, metadata
+from pages.common.take_home import file_names, snippets
+
+ROOT = Path(__file__).resolve().parents[1]
+ONE_IMAGE = 100 / 897
+
+#: Small, so that the plain loop is soon done; the second differs in all that makes a difference.
+PLAIN = LabSettings(teacher_hidden=(64,), seeds=2)
+DEEP = LabSettings(
+    temperature=2,
+    alpha=0,
+    teacher_hidden=(32, 16),
+    student_hidden=(16, 8),
+    labels=300,
+    seeds=2,
+)
+
+
+@pytest.fixture(scope="module")
+def plain() -> LabResult:
+    return lab(PLAIN)
+
+
+@pytest.fixture(scope="module")
+def deep() -> LabResult:
+    return lab(DEEP)
+
+
+@pytest.fixture(params=["plain", "deep"])
+def result(request: pytest.FixtureRequest) -> LabResult:
+    return request.getfixturevalue(request.param)
+
+
+def run_alone(path: Path) -> str:
+    """Run a program in a fresh process that sees neither this project nor the environment."""
+    process = subprocess.run(
+        [sys.executable, "-I", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def namespace(script: str) -> dict[str, Any]:
+    """Return what a script defines, without running it."""
+    defined: dict[str, Any] = {"__name__": "taken_home"}
+    exec(compile(script, "run.py", "exec"), defined)
+    return defined
+
+
+def printed(output: str) -> dict[str, tuple[float, ...]]:
+    """Return the figures of the column "this script": mean and half-width."""
+    line = re.compile(r"^(\S.*: \w+) +([+-]?[\d.]+) ± ([\d.]+)", re.MULTILINE)
+    return {name: (float(mean), float(width)) for name, mean, width in line.findall(output)}
+
+
+def expected_of_lab(result: LabResult) -> dict[str, tuple[float, float]]:
+    student = f"T = {result.settings.temperature:g}, alpha = {result.settings.alpha:g}"
+    intervals = {
+        "teacher: accuracy": result.teacher,
+        "hard labels: accuracy": result.hard,
+        "hard labels: agreement": result.hard_agreement,
+        f"{student}: accuracy": result.distilled,
+        f"{student}: agreement": result.distilled_agreement,
+        f"{student}: gain": result.gain,
+    }
+    return {name: (100 * i.mean, 100 * i.half_width) for name, i in intervals.items()}
+
+
+# ---------------------------------------------------------------------------------- the script
+
+
+def test_the_script_gives_the_figures_of_the_engine(result: LabResult, tmp_path: Path) -> None:
+    script = tmp_path / file_names(result.settings)["script"]
+    script.write_text(as_script(result), "utf-8")
+    output = run_alone(script)
+    figures = printed(output)
+    expected = expected_of_lab(result)
+    assert figures.keys() == expected.keys()
+    for name, (mean, half_width) in expected.items():
+        assert figures[name][0] == pytest.approx(mean, abs=0.1), name
+        # With two seeds, an image that one of them reads differently widens the interval by 0.7.
+        assert figures[name][1] == pytest.approx(half_width, abs=0.8), name
+    assert re.search(rf": gain .* {result.verdict}$", output, re.MULTILINE)
+    assert "The figures agree with the app's" in output
+
+
+def test_each_network_of_the_script_is_right_as_often_as_the_engines(plain: LabResult) -> None:
+    names = ("teacher: accuracy", "hard labels: accuracy", "T = 4, alpha = 0.3: accuracy")
+    run_seed = namespace(as_script(plain))["run_seed"]
+    for seed, accuracies in enumerate(plain.accuracy):
+        measured = run_seed(seed)
+        for name, accuracy in zip(names, accuracies, strict=True):
+            assert measured[name] == pytest.approx(100 * accuracy.item(), abs=1.01 * ONE_IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings"),
+    [
+        ("temperature", TemperatureSettings(teacher_hidden=(16,), temperatures=(1, 8), seeds=2)),
+        ("balance", BalanceSettings(label_noise=0.3, alphas=(0, 0.6, 1), seeds=2)),
+    ],
+)
+def test_the_script_of_an_experiment_gives_its_table(
+    experiment: str, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = EXPERIMENTS[experiment].run(settings)
+    namespace(as_script(result))["main"]()
+    output = capsys.readouterr().out
+    figures = printed(output)
+    for row in result.rows:
+        T = row.get("temperature", getattr(settings, "temperature", None))
+        alpha = row.get("alpha", getattr(settings, "alpha", None))
+        name = "hard labels" if row["gain"] is None else f"T = {T:g}, alpha = {alpha:g}"
+        assert figures[f"{name}: accuracy"][0] == pytest.approx(
+            100 * row["student_accuracy"], abs=0.1
+        )
+        if row["gain"] is not None:
+            assert figures[f"{name}: gain"][0] == pytest.approx(100 * row["gain"], abs=0.1)
+        if "agreement" in row:
+            assert figures[f"{name}: agreement"][0] == pytest.approx(
+                100 * row["agreement"], abs=0.1
+            )
+        if "teacher_accuracy" in row:
+            assert figures["teacher: accuracy"][0] == pytest.approx(
+                100 * row["teacher_accuracy"], abs=0.1
+            )
+    assert "The figures agree with the app's" in output
+
+
+def test_who_changes_a_setting_gets_other_figures_and_is_told(
+    plain: LabResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited = as_script(plain).replace("STUDENTS = [(4.0, 0.3)]", "STUDENTS = [(1, 0.3)]")
+    namespace(edited)["main"]()
+    output = capsys.readouterr().out
+    figures, expected = printed(output), expected_of_lab(plain)
+    assert figures["hard labels: accuracy"][0] == pytest.approx(
+        expected["hard labels: accuracy"][0], abs=0.1
+    )
+    change = (
+        figures["T = 1, alpha = 0.3: accuracy"][0] - expected["T = 4, alpha = 0.3: accuracy"][0]
+    )
+    assert abs(change) > 1
+    assert "do NOT agree" in output
+
+
+def test_the_script_imports_torch_and_numpy_and_nothing_else_to_install(plain: LabResult) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(as_script(plain))):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            imported.add(str(node.module).split(".")[0])
+    assert imported - sys.stdlib_module_names == {"torch", "numpy"}
+
+
+def test_the_script_names_the_authors_and_the_licence_of_the_digits(plain: LabResult) -> None:
+    before_data = as_script(plain).split("DIGITS = ")[0]
+    for said in ("E. Alpaydin", "C. Kaynak", "1998", "CC BY 4.0"):
+        assert said in before_data
+
+
+def test_the_script_passes_a_linter(plain: LabResult, tmp_path: Path) -> None:
+    path = tmp_path / "run.py"
+    path.write_text(as_script(plain), "utf-8")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", str(path)]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout
+
+
+def test_the_scripts_quantile_is_students(plain: LabResult) -> None:
+    t_quantile = namespace(as_script(plain))["t_quantile"]
+    for degrees in (1, 2, 4, 9, 19, 99, 999):
+        assert t_quantile(degrees) == pytest.approx(stdtrit(degrees, 0.975), rel=1e-6)
+
+
+def test_a_run_has_a_script_or_says_that_it_has_none() -> None:
+    for settings in (LabSettings(), TemperatureSettings(), BalanceSettings()):
+        assert has_script(settings)
+    assert not has_script(ControlsSettings())
+    result = Result("controls", ControlsSettings(), measured=None, seconds=0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no script for controls"):
+        as_script(result)
+
+
+# --------------------------------------------------------------------------------- the networks
+
+
+def logits_of(code: str, folder: Path, ask: str) -> np.ndarray[Any, Any]:
+    """Run the code that the page shows and then ``ask``, in a fresh process; return ``logits``."""
+    np.save(folder / "pixels.npy", digits().test.inputs.numpy())
+    ending = f"\nimport sys\n{ask}\nnp.save('logits.npy', logits)\n"
+    (folder / "load.py").write_text(f"import numpy as np\n{code}{ending}", "utf-8")
+    run_alone(folder / "load.py")
+    logits: np.ndarray[Any, Any] = np.load(folder / "logits.npy")
+    return logits
+
+
+def test_the_page_tells_how_to_load_the_safetensors_and_they_give_its_logits(
+    result: LabResult, tmp_path: Path
+) -> None:
+    student = result.networks["distilled"]
+    path = tmp_path / file_names(result.settings)["safetensors"]
+    path.write_bytes(as_safetensors(student, {}))
+    logits = logits_of(
+        snippets(result)["safetensors"],
+        tmp_path,
+        "assert soft_labels.shape == (1, 10)\n"
+        "logits = student(torch.tensor(np.load('pixels.npy'))).detach().numpy()",
+    )
+    np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
+    np.testing.assert_allclose(logits, result.example_logits["distilled"], atol=1e-4)
+
+
+def test_the_page_tells_how_to_load_the_onnx_and_it_gives_its_logits_without_torch(
+    result: LabResult, tmp_path: Path
+) -> None:
+    student = result.networks["distilled"]
+    path = tmp_path / file_names(result.settings)["onnx"]
+    path.write_bytes(as_onnx(student, {"network": "distilled"}))
+    logits = logits_of(
+        snippets(result)["onnx"],
+        tmp_path,
+        "assert logits.shape == (1, 10) and 'torch' not in sys.modules\n"
+        "assert session.get_modelmeta().custom_metadata_map['network'] == 'distilled'\n"
+        "pixels = np.load('pixels.npy')\n"
+        "(first,) = session.run(['logits'], {'pixels': pixels[:1]})\n"
+        "(logits,) = session.run(['logits'], {'pixels': pixels})\n"
+        "assert np.allclose(first, logits[:1], atol=1e-5)",
+    )
+    assert logits.shape == (897, 10)
+    np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
+
+
+def test_the_files_say_what_they_are(plain: LabResult, tmp_path: Path) -> None:
+    about = metadata(plain, "distilled")
+    path = tmp_path / "student.safetensors"
+    path.write_bytes(as_safetensors(plain.networks["distilled"], about))
+    with safe_open(path, "pt") as file:
+        said = file.metadata()
+        shapes = {name: tuple(file.get_tensor(name).shape) for name in file.keys()}  # noqa: SIM118
+    assert shapes == {
+        "0.weight": (32, 64),
+        "0.bias": (32,),
+        "2.weight": (10, 32),
+        "2.bias": (10,),
+    }
+    assert said["layer_sizes"] == "64,32,10"
+    assert said["setting_temperature"] == "4"
+    assert said["setting_teacher_hidden"] == "64"
+    assert said["network"] == "distilled"
+    assert "64 pixels" in said["inputs"]
+    assert said["torch"] == torch.__version__
+    assert float(said["test_accuracy"]) == pytest.approx(plain.accuracy[0, 2].item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("export", [as_safetensors, as_onnx])
+def test_a_file_holds_one_network(export: Callable[[MLPStack, dict[str, str]], bytes]) -> None:
+    stack = MLPStack.initialise((64, 4, 10), seeds=(0, 1), conditions=3)
+    with pytest.raises(ValueError, match="holds one network, and this stack has 6"):
+        export(stack, {})
+    assert export(stack.network(1, 2), {})
+
+
+def test_who_does_not_ask_for_onnx_does_not_load_it() -> None:
+    code = "import sys, kdcore.take_home; print('onnx' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    assert subprocess.check_output(command, cwd=ROOT, text=True).strip() == "False"
