@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -74,11 +75,12 @@ def show_table(runs: list[Run]) -> None:
     st.caption(text["note"])
     st.download_button(
         words["manage"]["download"],
-        as_csv(runs),
+        partial(as_csv, runs),
         "my-runs.csv",
         "text/csv",
         icon=":material/download:",
         key="runs-csv",
+        on_click="ignore",
     )
 
 

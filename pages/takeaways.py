@@ -62,7 +62,7 @@ def advance(claim: Claim) -> Job[Any] | None:
         job = jobs.request(slot, experiment.run, experiment.settings(), patience=0.0)
         if not job.is_done:
             return job
-        runs.take(slot, job, "takeaways", {})
+        runs.keep(job.result(), "takeaways", {})
     except (QueueFull, ValueError) as trouble:
         st.error(words["buttons"]["failed"].format(reason=trouble), icon=":material/error:")
     del asked[claim.name]

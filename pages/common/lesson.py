@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -21,6 +22,7 @@ from kdcore.jobs import Job
 from kdcore.monitor import Monitor
 from kdcore.settings import CheckedSettings
 from kdcore.tables import as_csv
+from kdcore.take_home import as_script, has_script
 from pages.common import cards, charts, frame, jobs, runs, visit
 from pages.common.controls import Control, Controls
 from pages.common.words import words
@@ -172,6 +174,18 @@ class Lesson:
                 type="tertiary",
                 key=self.controls.key(f"csv-{result.experiment}"),
             )
+            if has_script(result.settings):
+                st.download_button(
+                    self._shared["run"]["script"],
+                    partial(as_script, result),
+                    f"{result.experiment}.py",
+                    "text/x-python",
+                    icon=":material/download:",
+                    type="tertiary",
+                    key=self.controls.key(f"script-{result.experiment}"),
+                    help=self._shared["run"]["script_help"],
+                    on_click="ignore",
+                )
 
     def _show_progress(self, job: Job[Any], curves: bool) -> None:
         jobs.show_progress(job)
@@ -192,8 +206,14 @@ class Lesson:
         text = self._shared["compare"]
         outcomes = {o["key"]: o["text"] for o in self.words["predict"]["options"]}
         said = self.controls["prediction"]
+        # A prediction that came with a link is about the settings that came with it.
+        predicted_for = st.session_state.setdefault(
+            self.controls.key("predicted-for"), self._settings_text()
+        )
+        is_about_this = said in outcomes and predicted_for == self._settings_text()
         if not self._stale and (run := runs.taken(self._first_run, self.controls)):
-            visit.runs().predict(run.number, outcomes.get(said, ""), outcomes[outcome])
+            predicted = outcomes[said] if is_about_this else ""
+            visit.runs().predict(run.number, predicted, outcomes[outcome])
         with st.container(key="compare", border=True):
             left, right = st.columns(2)
             if said in outcomes:
@@ -205,8 +225,7 @@ class Lesson:
             right.markdown(f"**{outcomes[outcome]}**")
             if said in outcomes:
                 st.markdown(text["right"] if said == outcome else text["wrong"])
-            predicted_for = st.session_state.get(self.controls.key("predicted-for"))
-            if said in outcomes and predicted_for not in (None, self._settings_text()):
+            if said in outcomes and not is_about_this:
                 st.caption(text["elsewhere"].format(settings=predicted_for))
 
     def claim(self, verdict: ClaimVerdict, text: dict[str, str] | None = None) -> None:

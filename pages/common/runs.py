@@ -35,10 +35,15 @@ def take(slot: str, job: Job[ResultT], page: str, address: Mapping[str, str]) ->
     result = job.result()
     known: dict[str, tuple[Any, int]] = st.session_state.setdefault(_TAKEN, {})
     if known.get(slot, (None, 0))[0] != job.key:
-        run = visit.runs().add(summarise(result), page, address, datetime.now(UTC))
-        known[slot] = job.key, run.number
-        frame.show_count()
+        known[slot] = job.key, keep(result, page, address).number
     return result
+
+
+def keep(result: object, page: str, address: Mapping[str, str]) -> Run:
+    """Keep a result as a run of this visit, and count the claims anew."""
+    run = visit.runs().add(summarise(result), page, address, datetime.now(UTC))
+    frame.show_count()
+    return run
 
 
 def taken(name: str, controls: Controls) -> Run | None:

@@ -136,3 +136,19 @@ def test_a_result_can_be_taken_along_as_csv(app: str, visit: Visit) -> None:
     assert "student_accuracy" in header
     assert "setting_seeds" in header
     assert len(rows) == 7
+
+
+@pytest.mark.parametrize(("name", "has_one"), [("temperature", True), ("dark_knowledge", False)])
+def test_a_run_that_can_be_written_as_a_script_can_be_taken_along(
+    app: str, visit: Visit, name: str, has_one: bool
+) -> None:
+    page = visit(f"{app}/{name}?v=1&seeds=5&prediction=skipped")
+    wait_for_result(page)
+    button = page.get_by_role("button", name=words("lesson")["run"]["script"])
+    expect(button).to_have_count(int(has_one))
+    if has_one:
+        with page.expect_download() as download:
+            button.click()
+        script = download.value.path().read_text("utf-8")
+        assert "SEEDS = 5\n" in script
+        assert "STUDENTS = [(1.0, 0.3), (2.0, 0.3), (3.0, 0.3)" in script

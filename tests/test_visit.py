@@ -1,0 +1,132 @@
+"""The runs of a visit as pages keep and show them, without a browser."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from kdcore.runs import MOST_RUNS, Condition, RunLog, Summary
+from kdcore.statistics import mean_interval, paired_difference
+from pages.common.words import words
+from tests.test_runs import NOON
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+
+
+def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
+    """Open a page in a visit of its own, or in that of the runs given."""
+    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    page.session_state["visit.runs"] = log or RunLog()
+    for key, value in address.items():
+        page.query_params[key] = value
+    return finished(page)
+
+
+def finished(page: AppTest, runs: int | None = None) -> AppTest:
+    """Run a page until nothing is under way, and there are so many runs."""
+    end = time.monotonic() + 60
+    page.run()
+    while runs is not None and len(kept(page)) != runs and time.monotonic() < end:
+        time.sleep(0.2)
+        page.run()
+    assert not page.exception
+    return page
+
+
+def kept(page: AppTest) -> RunLog:
+    log: RunLog = page.session_state["visit.runs"]
+    return log
+
+
+def many(count: int) -> RunLog:
+    log = RunLog()
+    table = np.array([[0.8, 0.9], [0.7, 0.85]])
+    gain = paired_difference(table[:, 1], table[:, 0])
+    rows = (
+        Condition({"network": "hard"}, mean_interval(table[:, 0])),
+        Condition({"network": "distilled"}, mean_interval(table[:, 1]), gain, "helps"),
+    )
+    for number in range(count):
+        settings = {"temperature": str(number), "seeds": "2"}
+        one = Summary("lab", number, settings, "digits", (0, 1), rows, table, 0.5)
+        log.add(one, "lab", {"v": "1"}, NOON)
+    return log
+
+
+def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_others() -> None:
+    page = opened("temperature", seeds="5", prediction="low")
+    finished(page, runs=1)
+    texts = {o["key"]: o["text"] for o in words("temperature")["predict"]["options"]}
+    (first,) = kept(page)
+    assert first.prediction == texts["low"]
+    assert first.outcome in texts.values()
+    page.session_state["temperature.alpha"] = 0.6
+    finished(page, runs=2)
+    _, second = kept(page)
+    assert second.settings["alpha"] == "0.6"
+    assert second.prediction == ""
+    assert second.outcome in texts.values()
+
+
+def test_a_deleted_run_does_not_come_back_by_looking_at_its_page() -> None:
+    page = finished(opened("lab"), runs=1)
+    kept(page).delete(1)
+    page.run()
+    assert len(kept(page)) == 0
+    page.session_state["lab.temperature"] = 8.0
+    finished(page, runs=1)
+
+
+def test_the_default_run_of_a_claim_can_be_run_again_after_it_was_deleted() -> None:
+    page = opened("takeaways")
+    for _ in range(2):
+        page.button(key="ask-factor").click()
+        finished(page, runs=1)
+        assert page.button(key="ask-factor").disabled
+        (run,) = kept(page)
+        kept(page).delete(run.number)
+        page.run()
+        assert not page.button(key="ask-factor").disabled
+
+
+def test_the_reopened_lab_and_the_ideas_that_use_its_default_run_are_one_run() -> None:
+    log = kept(finished(opened("lab"), runs=1))
+    finished(opened("anatomy", log))
+    finished(opened("hard_and_soft", log))
+    assert [run.summary.experiment for run in log] == ["lab"]
+
+
+def test_two_hundred_runs_are_listed_and_the_list_stays_bounded() -> None:
+    page = opened("my_runs", many(MOST_RUNS + 10))
+    text = words("my_runs")
+    assert page.markdown[1].value == text["kept"].format(runs=MOST_RUNS)
+    said = [caption.value for caption in page.caption]
+    assert text["dropped"].format(most=MOST_RUNS, count=10) in said
+    assert len(page.dataframe[0].value) == MOST_RUNS
+    assert page.dataframe[0].value["Run"].tolist()[:2] == [MOST_RUNS + 10, MOST_RUNS + 9]
+
+
+@pytest.mark.parametrize(("chosen", "left"), [([2], [1, 3]), ([1, 3], [2])])
+def test_chosen_runs_are_deleted(chosen: list[int], left: list[int]) -> None:
+    page = opened("my_runs", many(3))
+    page.multiselect(key="chosen-runs").set_value(chosen)
+    page.run()
+    next(b for b in page.button if b.label == words("my_runs")["manage"]["delete"]).click()
+    finished(page)
+    assert [run.number for run in kept(page)] == left
+
+
+def test_a_pinned_run_says_so_and_can_be_let_go() -> None:
+    page = opened("my_runs", many(2))
+    for action, pinned in (("pin", True), ("unpin", False)):
+        page.multiselect(key="chosen-runs").set_value([1])
+        page.run()
+        next(b for b in page.button if b.label == words("my_runs")["manage"][action]).click()
+        finished(page)
+        assert kept(page)[1].pinned is pinned
+        assert bool(page.dataframe[0].value["Pinned"].tolist()[1]) is pinned
