@@ -21,7 +21,6 @@ from pages.common.controls import (
 )
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
 
-CURVE_TEMPERATURES = [0.5, 0.75, *(0.5 * step for step in range(2, 41))]
 CHART_HEIGHT = 300
 
 words = frame.page("lab")
@@ -124,7 +123,7 @@ with left:
     st.subheader(words["entropy"]["heading"], anchor=False)
     st.markdown(words["entropy"]["explain"])
     if result:
-        curve = entropy_curve(result.teacher_logits, CURVE_TEMPERATURES)
+        curve = result.entropy
         here = entropy_curve(result.teacher_logits, [controls["temperature"]]).y[0]
         charts.show(
             entropy_figure(curve, controls["temperature"], words["entropy"]["curve"]),

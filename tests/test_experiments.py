@@ -366,6 +366,17 @@ def test_the_lab_and_the_temperature_experiment_measure_the_same(lab_result: Lab
     assert lab_result.distilled_agreement.mean == pytest.approx(row["agreement"])
 
 
+def test_the_entropy_that_the_lab_keeps_is_that_of_its_own_teachers(lab_result: LabResult) -> None:
+    # Another set of teachers in between: what is kept must not be taken for theirs.
+    other = lab(replace(LAB, teacher_hidden=(16,), seeds=2))
+    again = lab(replace(LAB, temperature=1.5))
+    for result in (lab_result, other, again):
+        expected = [mean_interval(soft_label_entropy(result.teacher_logits, T)) for T in (0.5, 20)]
+        assert [result.entropy.y[0], result.entropy.y[-1]] == expected
+    assert other.entropy.y[0].n == 2
+    assert again.entropy is lab_result.entropy
+
+
 def test_the_labs_teacher_is_the_best_of_the_three(
     lab_result: LabResult, teachers: Teachers
 ) -> None:

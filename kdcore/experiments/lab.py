@@ -14,6 +14,7 @@ from kdcore.experiments.common import (
     STUDENT_SAMPLES,
     TEACHER_EPOCHS,
     MeasuredCurve,
+    entropy_curve,
     measured_curve,
     teacher_samples,
     train_students,
@@ -24,6 +25,12 @@ from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import CheckedSettings
 from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
+from kdcore.store import BoundedStore
+
+#: Where the entropy of the teachers' soft labels is measured.
+CURVE_TEMPERATURES = (0.5, 0.75, *(0.5 * step for step in range(2, 41)))
+
+_curves: BoundedStore[tuple[object, ...], MeasuredCurve] = BoundedStore(capacity=16)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ class LabResult:
     example_logits: dict[str, Tensor]
     #: The teachers' logits for the test images, ``[S, N, classes]``.
     teacher_logits: Tensor
+    #: Mean entropy of the teachers' soft labels at :data:`CURVE_TEMPERATURES`, in nats.
+    entropy: MeasuredCurve
     #: The first seed's three networks, for images that are in no set: one network a stack.
     networks: dict[str, MLPStack]
 
@@ -119,9 +128,20 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
             "distilled": students.test_logits[0, 1],
         },
         teacher_logits=teachers.test_logits,
+        entropy=_entropy_of(settings, teachers.test_logits),
         networks={
             "teacher": teachers.trained.stack.network(0),
             "hard": students.stack.network(0, 0),
             "distilled": students.stack.network(0, 1),
         },
     )
+
+
+def _entropy_of(settings: LabSettings, teacher_logits: Tensor) -> MeasuredCurve:
+    """Return the entropy curve of the teachers; the last few are kept, like teachers themselves."""
+    key = (settings.teacher_hidden, settings.seeds)
+    curve = _curves.get(key)
+    if curve is None:
+        curve = entropy_curve(teacher_logits, CURVE_TEMPERATURES)
+        _curves.put(key, curve)
+    return curve

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from kdcore.figures import PALETTE
-from pages.common import visit
+from pages.common import turns, visit
 from pages.common.words import ASSETS, words
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def navigate() -> None:
     """Build the navigation and run the page that the address names. Called by ``app.py``."""
     st.session_state[_NAVIGATED] = True
     _freeze_imports()
-    _navigation().run()
+    with turns.taken():
+        _navigation().run()
 
 
 def page(name: str) -> dict[str, Any]:

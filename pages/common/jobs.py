@@ -9,6 +9,7 @@ import streamlit as st
 
 from kdcore.jobs import Job, JobPool
 from kdcore.monitor import Monitor
+from pages.common import turns
 from pages.common.words import words
 
 ResultT = TypeVar("ResultT")
@@ -16,6 +17,8 @@ ResultT = TypeVar("ResultT")
 #: A run that is done within this time appears at once; a longer one is followed by polling.
 PATIENCE_SECONDS = 0.8
 POLL_SECONDS = 0.5
+#: In the queue there is less to see, and thirty who look twice a second cost as much as a training.
+POLL_SECONDS_IN_QUEUE = 1.5
 
 
 @st.cache_resource
@@ -48,7 +51,8 @@ def request(
         st.session_state.pop(slot)
     job = pool().submit(function, settings)
     st.session_state[slot] = job
-    job.wait(patience)
+    with turns.lent():
+        job.wait(patience)
     return job
 
 
@@ -63,7 +67,8 @@ def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:
     if job.is_done:
         show(job)
     else:
-        st.fragment(polled, run_every=POLL_SECONDS)()
+        waits = pool().position(job) > 0
+        st.fragment(polled, run_every=POLL_SECONDS_IN_QUEUE if waits else POLL_SECONDS)()
 
 
 def show_progress(job: Job[Any], stages: Mapping[str, str] | None = None) -> None:
