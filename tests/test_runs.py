@@ -250,10 +250,22 @@ def test_own_points_that_differ_by_one_place_are_another_run() -> None:
     assert identity_of("playground", first) != identity_of("playground", second)
 
 
+#: What makes an experiment soon done and leaves all kinds of rows in it.
+SMALL: dict[str, dict[str, Any]] = {
+    "temperature": {"teacher_hidden": (16,), "temperatures": (1, 4)},
+    "teacher-size": {"teachers": ((8,), (16, 8)), "teacher_epochs": 2},
+    "balance": {"alphas": (0, 0.5, 1)},
+    "t-squared": {"teacher_hidden": (16,), "temperatures": (1, 4)},
+    "progressive": {"teacher_hidden": (16,), "teacher_epochs": 2, "assistant_hidden": (12,)},
+    "unseen-class": {"temperatures": (4,)},
+    "student-size": {"teacher_hidden": (16,), "student_widths": (4, 8)},
+}
+
+
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "reference"])
 def test_each_experiment_becomes_a_run_with_words_for_all_of_it(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    result = experiment.run(experiment.settings(seeds=2))  # type: ignore[call-arg]
+    result = experiment.run(experiment.settings(seeds=2, **SMALL.get(name, {})))  # type: ignore[call-arg]
     run = add(RunLog(), summarise(result))
     assert len(run.summary.conditions) == len(result.rows)
     names = [run_words.condition(condition) for condition in run.summary.conditions]
