@@ -80,6 +80,44 @@ def sweet_spot_is_3_to_5(result: Result) -> ClaimVerdict:
     return "supported" if tested and pattern == "inside" else "undecided"
 
 
+# ---------------------------------------------------------------------------- the factor T²
+
+
+def gradient_changes(result: Result) -> tuple[Tensor, Tensor]:
+    """Return how much the soft gradient changes from the lowest T to the highest.
+
+        |log₁₀(size at the highest T / size at the lowest T)|
+
+    of each seed, with the factor T² and without it, ``[S]`` each.
+
+    Raises
+    ------
+    ValueError
+        If the result is not one of the experiment ``t-squared``.
+    """
+    gradients = getattr(result.measured, "gradients", None)
+    if gradients is None:
+        raise ValueError(f"{result.experiment} has no soft gradients")
+
+    def change(kind: str) -> Tensor:
+        rows = [i for i, row in enumerate(result.rows) if row["factor"] == kind]
+        rows.sort(key=lambda i: result.rows[i]["temperature"])
+        sizes: Tensor = gradients[:, [rows[0], rows[-1]]]
+        return (sizes[:, 1] / sizes[:, 0]).log10().abs()
+
+    return change("T²"), change("none")
+
+
+def factor_compensates(result: Result) -> ClaimVerdict:
+    """Judge the claim that the factor T² makes up for the smaller gradients at high T.
+
+    Supported if from the lowest T to the highest the size of the soft gradient changes less with
+    the factor than without it, paired over seeds; contradicted if it changes more.
+    """
+    with_factor, without = gradient_changes(result)
+    return _from_verdict(verdict(paired_difference(without, with_factor)))
+
+
 # ------------------------------------------------------------------------------ teacher size
 
 

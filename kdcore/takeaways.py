@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Protocol, TypeVar
 
-import numpy as np
-import torch
-
 from kdcore import claims
 from kdcore.claims import SWEET_SPOT, ClaimVerdict
 from kdcore.experiments.common import Result, Row
@@ -86,19 +83,13 @@ def factor(result: Result) -> Judgement:
     """The factor T² makes up for the smaller gradients at high T: by their sizes.
 
     The figure is how much less the size of the soft gradient changes with the factor than without
-    it, in powers of ten from the lowest T to the highest; see :func:`gradient_changes`.
+    it, in powers of ten from the lowest T to the highest (:func:`~kdcore.claims.gradient_changes`).
     """
-    with_factor, without = gradient_changes(result)
-    less = paired_difference(without, with_factor)
-    verdict: ClaimVerdict = "undecided"
-    if less.low > 0:
-        verdict = "supported"
-    elif less.high < 0:
-        verdict = "contradicted"
+    with_factor, without = claims.gradient_changes(result)
     temperatures = [row["temperature"] for row in result.rows[1:]]
     return Judgement(
-        verdict,
-        less,
+        claims.factor_compensates(result),
+        paired_difference(without, with_factor),
         {
             "low": f"{min(temperatures):g}",
             "high": f"{max(temperatures):g}",
@@ -106,31 +97,6 @@ def factor(result: Result) -> Judgement:
             "without": f"{mean_interval(without).mean:.1f}",
         },
     )
-
-
-def gradient_changes(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much the soft gradient changes from the lowest T to the highest.
-
-        |log₁₀(size at the highest T / size at the lowest T)|
-
-    of each seed, with the factor T² and without it, ``[S]`` each.
-
-    Raises
-    ------
-    ValueError
-        If the result is not one of the experiment ``t-squared``.
-    """
-    gradients = getattr(result.measured, "gradients", None)
-    if gradients is None:
-        raise ValueError(f"{result.experiment} has no soft gradients")
-
-    def change(kind: str) -> np.ndarray:
-        rows = [i for i, row in enumerate(result.rows) if row["factor"] == kind]
-        rows.sort(key=lambda i: result.rows[i]["temperature"])
-        sizes: torch.Tensor = gradients[:, [rows[0], rows[-1]]]
-        return (sizes[:, 1] / sizes[:, 0]).log10().abs().numpy()
-
-    return change("T²"), change("none")
 
 
 def balance(result: Result) -> Judgement:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from kdcore.claims import gradient_changes
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.t_squared import TSquaredMeasured, TSquaredSettings, t_squared
 from kdcore.losses import alpha_without_factor, cross_entropy, distillation_loss, kl_divergence
-from kdcore.takeaways import factor, gradient_changes
+from kdcore.takeaways import factor
 
 
 @pytest.fixture(scope="module")
