@@ -12,6 +12,9 @@ from torch import Tensor
 from kdcore.models import MLPStack, Passes
 from kdcore.randomness import generator
 
+#: Optimiser steps, at least, from one look for networks that diverged to the next.
+STEPS_BETWEEN_CHECKS = 32
+
 
 class Cancelled(Exception):
     """Training was stopped on request, between two batches."""
@@ -92,12 +95,13 @@ def train(
     Cancelled
         If ``is_cancelled`` says so.
     Diverged
-        If a parameter is no longer a finite number; checked at the end of each epoch.
+        If a parameter is no longer a finite number; checked at the end of an epoch, but not more
+        often than every :data:`STEPS_BETWEEN_CHECKS` steps.
     """
     optimiser = Adam([*stack.parameters, *extra_parameters], settings.learning_rate)
     batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
     passes = Passes(stack, settings.batch_size)
-    samples_seen = epoch = 0
+    samples_seen = epoch = next_check = 0
     for parameter in extra_parameters:
         parameter.requires_grad_(True)
     for step in range(1, settings.steps + 1):
@@ -112,7 +116,10 @@ def train(
         samples_seen += settings.batch_size
         if samples_seen // rows.shape[1] > epoch or step == settings.steps:
             epoch = samples_seen // rows.shape[1]
-            _check_finite(stack)
+            # With few examples an epoch is a step or two, and looking costs as much as a step.
+            if step >= next_check or step == settings.steps:
+                _check_finite(stack)
+                next_check = step + STEPS_BETWEEN_CHECKS
             if on_epoch is not None:
                 on_epoch(Progress(samples_seen, step / settings.steps))
     for parameter in extra_parameters:
