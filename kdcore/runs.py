@@ -101,7 +101,7 @@ class Run:
 
     @property
     def best(self) -> int | None:
-        """The condition that gained most; the most accurate one if the run has no gains.
+        """The condition that gained most; the most accurate student if the run has no gains.
 
         The best of several is flattered by its choice: its interval does not cover that.
         """
@@ -109,7 +109,8 @@ class Run:
         gains = [i for i, row in enumerate(rows) if row.gain is not None]
         if gains:
             return max(gains, key=lambda i: rows[i].gain.mean)  # type: ignore[union-attr]
-        return max(range(len(rows)), key=lambda i: rows[i].accuracy.mean, default=None)
+        taught = [i for i, row in enumerate(rows) if row.name.get("network") != "teacher"]
+        return max(taught, key=lambda i: rows[i].accuracy.mean, default=None)
 
 
 class RunLog:
@@ -161,8 +162,13 @@ class RunLog:
         return run
 
     def predict(self, number: int, prediction: str, outcome: str) -> None:
-        """Keep what the learner predicted beside what the run says."""
-        self._change(number, prediction=prediction, outcome=outcome)
+        """Keep what the learner predicted beside what the run says.
+
+        Without a prediction the one that was made before stays: another page, or a control that
+        does not define the run, may show the same run again.
+        """
+        known = self._runs[number].prediction if number in self._runs else ""
+        self._change(number, prediction=prediction or known, outcome=outcome)
 
     def pin(self, number: int, pinned: bool = True) -> None:
         """Pin a run, so that it does not make room for others, or let go of it."""
@@ -371,13 +377,14 @@ def compare(first: Run, first_row: int, second: Run, second_row: int) -> Compari
     far as the settings are the same; so what a seed does to both cancels.
     """
     a, b = first.summary, second.summary
-    names = dict.fromkeys([*a.settings, *b.settings])
+    rows = a.conditions[first_row], b.conditions[second_row]
+    set_first, set_second = _set_for(a, rows[0]), _set_for(b, rows[1])
     differing = {
-        name: (a.settings.get(name), b.settings.get(name))
-        for name in names
-        if a.settings.get(name) != b.settings.get(name)
+        name: (set_first.get(name), set_second.get(name))
+        for name in dict.fromkeys([*set_first, *set_second])
+        if set_first.get(name) != set_second.get(name)
     }
-    accuracies = a.conditions[first_row].accuracy, b.conditions[second_row].accuracy
+    accuracies = rows[0].accuracy, rows[1].accuracy
     common = [seed for seed in a.seeds if seed in b.seeds]
     hindrance: Literal["", "data", "seeds", "figures"] = ""
     if a.data != b.data or (a.data == "points" and differing):
@@ -393,6 +400,25 @@ def compare(first: Run, first_row: int, second: Run, second_row: int) -> Compari
         a.accuracy[[a.seeds.index(seed) for seed in common], first_row],
     )
     return Comparison(*accuracies, differing, difference)
+
+
+#: What a run lists that it compares, and what a single condition of it sets.
+_ONE_OF = {
+    "temperatures": "temperature",
+    "alphas": "alpha",
+    "hint_weights": "hint_weight",
+    "teachers": "teacher_hidden",
+    "student_widths": "student_hidden",
+    "map_teacher_labels": "teacher_labels",
+    "map_label_noise": "label_noise",
+}
+
+
+def _set_for(summary: Summary, condition: Condition) -> dict[str, str]:
+    """Return what was set for one condition of a run: one T, say, in place of the list of them."""
+    own = {("student_hidden" if k == "student_width" else k): v for k, v in condition.name.items()}
+    found = {_ONE_OF.get(name, name): value for name, value in summary.settings.items()}
+    return {name: own.get(name, value) for name, value in found.items()}
 
 
 # ------------------------------------------------------------------------------ as plain text

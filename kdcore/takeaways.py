@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeVar
 from kdcore import claims
 from kdcore.claims import SWEET_SPOT, ClaimVerdict
 from kdcore.experiments.common import Result, Row
-from kdcore.statistics import Interval, mean_interval, paired_difference
+from kdcore.statistics import Interval, paired_difference
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def similarity(result: Result) -> Judgement:
 def sweet_spot(result: Result) -> Judgement:
     """Temperature controls softness, and 3 to 5 is its sweet spot: by the temperatures.
 
-    Contradicted also where the soft labels do not grow softer from each T to the next. The figure
-    is how much better the best T from 3 to 5 teaches than the best T outside; against hard labels
-    if only one side was tried.
+    The verdict is on the sweet spot; whether the soft labels grow softer from each T to the next
+    is said beside it. The figure is how much better the best T from 3 to 5 teaches than the best T
+    outside; against hard labels if only one side was tried.
     """
     rows = result.rows
     inside = [i for i in range(1, len(rows)) if _in_sweet_spot(rows[i])]
@@ -66,13 +66,13 @@ def sweet_spot(result: Result) -> Judgement:
     by_temperature = sorted(rows[1:], key=lambda row: row["temperature"])
     entropies = [row["soft_label_entropy"] for row in by_temperature]
     softer = all(low < high for low, high in pairwise(entropies))
-    verdict = claims.sweet_spot_is_3_to_5(result) if softer else "contradicted"
     return Judgement(
-        verdict,
+        claims.sweet_spot_is_3_to_5(result),
         _difference(result, first, second),
         {
             "first": f"T = {rows[first]['temperature']:g}",
             "second": f"T = {rows[second]['temperature']:g}" if second else "",
+            "softness": "supported" if softer else "contradicted",
             "low": f"{entropies[0]:.2f}",
             "high": f"{entropies[-1]:.2f}",
         },
@@ -87,15 +87,21 @@ def factor(result: Result) -> Judgement:
     """
     with_factor, without = claims.gradient_changes(result)
     temperatures = [row["temperature"] for row in result.rows[1:]]
+    highest = {
+        row["factor"]: i
+        for i, row in enumerate(result.rows)
+        if row["temperature"] == max(temperatures)
+    }
     return Judgement(
         claims.factor_compensates(result),
         paired_difference(without, with_factor),
         {
             "low": f"{min(temperatures):g}",
             "high": f"{max(temperatures):g}",
-            "with": f"{mean_interval(with_factor).mean:.1f}",
-            "without": f"{mean_interval(without).mean:.1f}",
+            "with": f"{10 ** with_factor.mean().item():.2g}",
+            "without": f"{10 ** without.mean().item():.2g}",
         },
+        _difference(result, highest["T²"], highest["none"]),
     )
 
 

@@ -320,8 +320,8 @@ def show_sizes(result: LabResult) -> None:
     charts.provenance(said["provenance"].format(n=len(labels), seconds=f"{result.seconds:.1f}"))
     st.markdown(
         said["limit_explained"].format(
-            share=f"{100 * sizes.squared[-1].mean / sizes.limit:.1f}",
-            share_4=f"{100 * named_points.squared[0].mean / sizes.limit:.0f}",
+            share=f"{sizes.squared[-1].mean / sizes.limit:.2f}",
+            share_4=f"{named_points.squared[0].mean / sizes.limit:.2f}",
         )
     )
 
@@ -378,7 +378,9 @@ def show_factor() -> None:
     cards.claim(said["claim"]["text"], said["claim"]["source"], judged.verdict, said_of_it)
     st.markdown(
         said["claim"]["measured"].format(
-            figure=f"{judged.figure.mean:.1f} ± {judged.figure.half_width:.1f}", **judged.said
+            figure=f"{judged.figure.mean:.1f} ± {judged.figure.half_width:.1f}",
+            gain=charts.points(judged.gain.mean, judged.gain.half_width) if judged.gain else "–",
+            **judged.said,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
@@ -24,7 +25,9 @@ from kdcore.experiments.student_size import StudentSizeSettings, student_size
 from kdcore.figures import published_systems_figure, student_size_figure
 from kdcore.models import parameter_count
 from kdcore.published import System, published_systems
+from kdcore.takeaways import deployment
 from pages.common import charts, take_home
+from pages.common import run_words as called
 from pages.common.controls import (
     ALPHA_SLIDER,
     LABELLED_IMAGES,
@@ -90,7 +93,7 @@ def show_problem(text: dict[str, Any]) -> None:
     left.metric(text["weights"], in_bytes(fit.bytes))
     middle.metric(
         text["room"].format(memory=text["gigabytes"].format(n=memory)),
-        text["fits" if fit.fits else "fits_not"].format(times=f"{fit.times:,.3g}"),
+        text["fits" if fit.fits else "fits_not"].format(times=in_times(fit.times)),
     )
     right.metric(text["work"], text["about"].format(n=in_words(fit.multiply_adds, text)))
     charts.provenance(text["provenance"])
@@ -169,6 +172,11 @@ def in_words(n: int, text: dict[str, Any]) -> str:
     if n >= BILLION:
         return text["billion"].format(n=n / BILLION)
     return text["million"].format(n=n / MILLION)
+
+
+def in_times(times: float) -> str:
+    """Write how many times something fits or is too large."""
+    return f"{times:.3g}" if times < 10 else f"{times:,.0f}"
 
 
 def in_bytes(n: int) -> str:
@@ -284,9 +292,17 @@ def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
     )
 
 
-def claim_words() -> dict[str, str]:
-    """Return the words of the claim, with what we read "most" and "a fraction" as."""
-    reading = {"most": f"{100 * MOST:.0f} %", "fraction": f"{100 * FRACTION:.0f} %"}
+def claim_words(result: Result) -> dict[str, str]:
+    """Return the words of the claim, with our reading of it and the student that decides it."""
+    judged = deployment(result)
+    assert judged.gain is not None
+    reading = {
+        "most": f"{100 * MOST:.0f} %",
+        "fraction": f"{100 * FRACTION:.0f} %",
+        "kept": charts.percent(judged.figure),
+        "gain": charts.points(judged.gain.mean, judged.gain.half_width),
+        **judged.said,
+    }
     return {name: text.format(**reading) for name, text in words["claim"].items()}
 
 
@@ -296,11 +312,14 @@ def show_cost(cost: CostResult) -> None:
     columns = text["columns"]
     rows = [dict(zip(columns.values(), row, strict=True)) for row in cost_rows(cost, text)]
     st.table(charts.table(rows).set_index(columns["quantity"]))
+    at = called.local(datetime.fromtimestamp(cost.finished, UTC)).strftime("%H:%M:%S")
     charts.provenance(
-        text["provenance"].format(threads=cost.threads, rounds=cost.rounds, n=cost.lab.distilled.n)
+        text["provenance"].format(
+            at=at, threads=cost.threads, rounds=cost.rounds, n=cost.lab.distilled.n
+        )
     )
     st.button(text["again"], icon=":material/timer:", on_click=measure_again)
-    st.markdown(text["work"].format(share=f"{100 / cost.less_work:.0f} %"))
+    st.markdown(text["work"].format(share=f"{100 / cost.less_work:.3g} %"))
     for batch, sentences in ((1, text["one"]), (256, text["many"])):
         faster, student = cost.faster(batch), cost.student.latency[batch]
         share = round(100 * student.calling_share)
@@ -349,7 +368,9 @@ def cost_rows(cost: CostResult, text: dict[str, Any]) -> list[tuple[str, str, st
         (
             names["accuracy"],
             charts.percent(cost.lab.teacher),
-            charts.percent(cost.lab.distilled),
+            text["taught"].format(
+                distilled=charts.percent(cost.lab.distilled), hard=charts.percent(cost.lab.hard)
+            ),
             text["keeps"].format(share=f"{100 * cost.quality_kept:.1f}"),
         ),
     ]
@@ -392,7 +413,7 @@ if lesson.predict():
         with lesson.results():
             show_size(result)
             lesson.compare(how_much_smaller(same_accuracy(result)))
-            lesson.claim(most_quality_for_a_fraction(result), claim_words())
+            lesson.claim(most_quality_for_a_fraction(result), claim_words(result))
         lesson.explain([student_size, same_accuracy, multiply_adds, measure_latency, time_calls])
         st.subheader(words["cost"]["heading"], anchor=False)
         st.markdown(words["cost"]["explain"])

@@ -35,20 +35,20 @@ def row_of(run: Run) -> dict[str, Any]:
     gain = best.gain if best else None
     return {
         text["run"]: run.number,
+        text["pinned"]: "📌" if run.pinned else "",
         text["experiment"]: called.experiment(run),
         text["best"]: called.condition(best) if best else "",
         "accuracy": 100 * best.accuracy.mean if best else None,
-        "accuracy_ci": 100 * best.accuracy.half_width if best else None,
+        "accuracy_ci": 100 * best.accuracy.half_width if best and len(summary.seeds) > 1 else None,
         "gain": 100 * gain.mean if gain else None,
         "gain_ci": 100 * gain.half_width if gain else None,
         text["verdict"]: (best.verdict if best else None) or "",
+        text["prediction"]: run.prediction,
+        text["outcome"]: run.outcome,
         text["settings"]: called.settings(summary.settings),
         text["seeds"]: len(summary.seeds),
         text["seconds"]: round(summary.seconds, 1),
         text["finished"]: called.finished(run),
-        text["prediction"]: run.prediction,
-        text["outcome"]: run.outcome,
-        text["pinned"]: run.pinned,
     }
 
 
@@ -136,8 +136,7 @@ def choose(which: str, runs: list[Run], index: int) -> tuple[Run, int]:
         format_func=lambda i: called.condition(conditions[i]),
     )
     st.markdown(f"**{charts.percent(conditions[row].accuracy)}**")
-    if run.address:
-        frame.page_link(run.page, text["reopen"], run.address)
+    frame.page_link(run.page, text["reopen" if run.address else "lesson"], run.address)
     return run, row
 
 
@@ -153,7 +152,13 @@ def show_comparison(runs: list[Run]) -> None:
         first, first_row = choose("first", runs, 1)
     with right:
         second, second_row = choose("second", runs, 0)
+    if (first.number, first_row) == (second.number, second_row):
+        st.info(text["twice"], icon=":material/info:")
+        return
     compared = compare(first, first_row, second, second_row)
+    if compared.hindrance == "data":
+        st.info(text["data"], icon=":material/info:")
+        return
     if compared.difference is not None and compared.verdict is not None:
         difference = compared.difference
         st.markdown(
@@ -262,3 +267,4 @@ if runs:
 else:
     st.info(words["empty"], icon=":material/list_alt:")
     frame.page_link("lab", words["empty_link"])
+    frame.page_link("takeaways", words["empty_run"])

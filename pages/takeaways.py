@@ -62,7 +62,7 @@ def advance(claim: Claim) -> Job[Any] | None:
         job = jobs.request(slot, experiment.run, experiment.settings(), patience=0.0)
         if not job.is_done:
             return job
-        runs.keep(job.result(), "takeaways", {})
+        runs.keep(job.result(), words["claims"][claim.name]["lesson"], {})
     except (QueueFull, ValueError) as trouble:
         st.error(words["buttons"]["failed"].format(reason=trouble), icon=":material/error:")
     del asked[claim.name]
@@ -78,8 +78,17 @@ def in_words(name: str) -> str:
     counts = {said: count for said, count in tally(name, list(log)).items() if count}
     if not counts:
         return str(text["none"])
-    parts = [text["part"].format(verdict=text[said], count=count) for said, count in counts.items()]
+    parts = [
+        text["part"].format(verdict=text[said], runs=in_runs(count))
+        for said, count in counts.items()
+    ]
     return str(text["line"].format(parts=", ".join(parts)))
+
+
+def in_runs(count: int) -> str:
+    """Write a number of runs."""
+    text = words["verdicts"]
+    return str(text["one_run"] if count == 1 else text["many_runs"].format(count=count))
 
 
 def overall(name: str) -> claims.ClaimVerdict | None:
@@ -131,6 +140,8 @@ def show_evidence(claim: Claim) -> None:
     )
     if len(found) > LISTED:
         st.caption(text["earlier"].format(count=len(found) - LISTED))
+    same = {k: v for k, v in found[-1].settings.items() if k not in differing}
+    st.caption(text["same"].format(settings=called.settings(same)))
     counts = tally(claim.name, list(log))
     if counts["supported"] and counts["contradicted"]:
         st.markdown(what_differed(claim.name))
@@ -225,7 +236,7 @@ def show_summary() -> None:
     on_any = [run for run in log if run.judgements]
     st.markdown(
         text["some" if found else "none"].format(
-            tested=len(found), claims=len(CLAIMS), runs=len(on_any)
+            tested=len(found), claims=len(CLAIMS), runs=in_runs(len(on_any))
         )
     )
     st.caption(text["how"])

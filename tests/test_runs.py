@@ -134,6 +134,14 @@ def test_a_prediction_is_kept_beside_the_outcome() -> None:
     log.predict(99, "high", "low")  # a run that was deleted meanwhile
 
 
+def test_a_prediction_stays_when_the_run_is_shown_again_without_one() -> None:
+    log = RunLog()
+    run = add(log, summary())
+    log.predict(run.number, "high", "low")
+    log.predict(run.number, "", "low")
+    assert (log[run.number].prediction, log[run.number].outcome) == ("high", "low")
+
+
 def test_two_lists_share_nothing() -> None:
     one, other = RunLog(), RunLog()
     add(one, summary())
@@ -148,6 +156,17 @@ def test_the_best_condition_is_the_one_that_gained_most() -> None:
     flat = Summary("x", "c", {}, "digits", (0, 1), rows, without_gain.accuracy, 1.0)
     assert add(log, flat).best == 1
     assert add(log, Summary("x", "d", {}, "digits", (), (), None, 1.0)).best is None
+
+
+def test_the_best_condition_of_a_run_without_gains_is_a_student() -> None:
+    whole = Interval(0.9, float("inf"), 1)
+    names = ("teacher", "hard", "distilled")
+    rows = tuple(
+        Condition({"network": name}, Interval(0.99 - 0.1 * i, whole.half_width, 1))
+        for i, name in enumerate(names)
+    )
+    run = add(RunLog(), Summary("playground", "a", {}, "points", (0,), rows, None, 1.0))
+    assert run.best == 1
 
 
 # --------------------------------------------------------------------------- two of them
@@ -218,6 +237,15 @@ def test_what_was_set_otherwise_is_listed_and_nothing_else() -> None:
         "omit": ("3", None),
         "peers": (None, "2"),
     }
+
+
+def test_a_condition_that_was_one_of_several_is_compared_by_its_own_value() -> None:
+    lab_run = summary("a", settings={"temperature": "4", "labels": "50"})
+    over_t = summary("b", settings={"temperatures": "4,10", "labels": "50"})
+    first, second = two(lab_run, over_t)
+    # Row 1 of the second is T = 4, as in the first; its row 0 has no T, as the hard-label baseline.
+    assert compare(first, 1, second, 1).differing == {}
+    assert compare(first, 1, second, 0).differing == {"temperature": ("4", "")}
 
 
 # ------------------------------------------------------------------- from results of pages

@@ -76,9 +76,12 @@ def test_the_sweet_spot_compares_the_best_t_inside_with_the_best_outside() -> No
     assert turned.figure.mean == pytest.approx(-0.08, abs=0.002)
 
 
-def test_labels_that_do_not_grow_softer_contradict_the_claim_on_temperature() -> None:
-    found = sweet_spot(temperatures([1, 3, 5, 20], [0.9, 0.8, 1.2, 2.2], 0.7, 0.7, 0.8, 0.82, 0.75))
-    assert found.verdict == "contradicted"
+def test_softness_is_judged_beside_the_sweet_spot_and_apart_from_it() -> None:
+    means = (0.7, 0.7, 0.8, 0.82, 0.75)
+    softer = sweet_spot(temperatures([1, 3, 5, 20], [0.1, 0.8, 1.2, 2.2], *means))
+    harder = sweet_spot(temperatures([1, 3, 5, 20], [0.9, 0.8, 1.2, 2.2], *means))
+    assert (softer.said["softness"], softer.verdict) == ("supported", "supported")
+    assert (harder.said["softness"], harder.verdict) == ("contradicted", "supported")
 
 
 def test_the_order_in_which_temperatures_are_given_does_not_matter_to_softness() -> None:

@@ -73,6 +73,17 @@ def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_othe
     assert second.outcome in texts.values()
 
 
+def test_a_control_that_does_not_define_the_run_takes_no_prediction_away() -> None:
+    page = finished(opened("in_practice", seeds="5", prediction="little"), runs=2)
+    elsewhere = words("lesson")["compare"]["elsewhere"].split("(")[0]
+    page.session_state["in_practice.student_hidden"] = 16
+    finished(page, runs=3)  # the student that is weighed is another one, the comparison the same
+    texts = {o["key"]: o["text"] for o in words("in_practice")["predict"]["options"]}
+    (compared,) = [run for run in kept(page) if run.summary.experiment == "student-size"]
+    assert compared.prediction == texts["little"]
+    assert not any(elsewhere in caption.value for caption in page.caption)
+
+
 def test_a_deleted_run_does_not_come_back_by_looking_at_its_page() -> None:
     page = finished(opened("lab"), runs=1)
     kept(page).delete(1)
@@ -129,4 +140,5 @@ def test_a_pinned_run_says_so_and_can_be_let_go() -> None:
         next(b for b in page.button if b.label == words("my_runs")["manage"][action]).click()
         finished(page)
         assert kept(page)[1].pinned is pinned
-        assert bool(page.dataframe[0].value["Pinned"].tolist()[1]) is pinned
+        column = words("my_runs")["columns"]["pinned"]
+        assert bool(page.dataframe[0].value[column].tolist()[1]) is pinned

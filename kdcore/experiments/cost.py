@@ -62,6 +62,8 @@ class CostResult:
     #: How often each network had its turn.
     rounds: int
     seconds: float
+    #: When it was measured, in seconds since 1970.
+    finished: float
 
     @property
     def smaller(self) -> float:
@@ -106,7 +108,9 @@ def weigh(settings: CostSettings, monitor: Monitor = SILENT) -> CostResult:
         for who, network in networks.items()
     )
     seconds = time.perf_counter() - started
-    return CostResult(settings, result, teacher, student, torch.get_num_threads(), ROUNDS, seconds)
+    return CostResult(
+        settings, result, teacher, student, torch.get_num_threads(), ROUNDS, seconds, time.time()
+    )
 
 
 def _cost(network: MLPStack, latency: dict[int, Latency]) -> Cost:

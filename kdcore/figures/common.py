@@ -118,7 +118,8 @@ def scale_x(figure: Figure, x: Sequence[float | str], log_x: bool) -> None:
     elif isinstance(x[0], str):
         figure.update_xaxes(type="category")
     figure.update_xaxes(
-        tickvals=list(x), ticktext=[str(v) if isinstance(v, str) else f"{v:g}" for v in x]
+        tickvals=list(x),
+        ticktext=[v.replace(",", ",<br>") if isinstance(v, str) else f"{v:g}" for v in x],
     )
 
 

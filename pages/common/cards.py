@@ -76,7 +76,8 @@ def _gain(result: LabResult | None, words: dict[str, Any]) -> str:
     if result is None:
         return '<div class="gain"><p class="verdict">–</p><p>&nbsp;</p><p>&nbsp;</p></div>'
     verdict = result.verdict.replace(" ", "_")
-    reason = words[f"because_{verdict}"].format(n=result.gain.n)
+    same = result.settings.alpha == 1
+    reason = words["because_same" if same else f"because_{verdict}"].format(n=result.gain.n)
     agreement = words["agreement"].format(
         hard=f"{100 * result.hard_agreement.mean:.0f} %",
         distilled=f"{100 * result.distilled_agreement.mean:.0f} %",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import streamlit as st
 
 from kdcore.experiments.common import Result, Row
 from kdcore.statistics import Interval
+from pages.common.words import words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -52,7 +54,9 @@ def interval(result: Result, row: Row) -> Interval:
 
 
 def percent(value: Interval) -> str:
-    """Write an accuracy as ``83.4 ± 1.0 %``."""
+    """Write an accuracy as ``83.4 ± 1.0 %``; one seed alone has no interval."""
+    if not math.isfinite(value.half_width):
+        return words("lesson")["run"]["one_seed"].format(mean=f"{100 * value.mean:.1f}")
     return f"{100 * value.mean:.1f} ± {100 * value.half_width:.1f} %"
 
 

@@ -210,8 +210,13 @@ class Lesson:
         predicted_for = st.session_state.setdefault(
             self.controls.key("predicted-for"), self._settings_text()
         )
-        is_about_this = said in outcomes and predicted_for == self._settings_text()
-        if not self._stale and (run := runs.taken(self._first_run, self.controls)):
+        run = None if self._stale else runs.taken(self._first_run, self.controls)
+        # Controls that do not define this run may have moved since: it is the same run.
+        is_about_this = said in outcomes and (
+            predicted_for == self._settings_text()
+            or (run is not None and run.prediction == outcomes[said])
+        )
+        if run is not None:
             predicted = outcomes[said] if is_about_this else ""
             visit.runs().predict(run.number, predicted, outcomes[outcome])
         with st.container(key="compare", border=True):

@@ -18,9 +18,10 @@ def title(run: Run) -> str:
 
 
 def experiment(run: Run) -> str:
-    """Name the experiment of a run."""
-    name: str = words("my_runs")["experiments"][run.summary.experiment]
-    return name
+    """Name the experiment of a run; a run of the Lab by the page that asked for it."""
+    if run.summary.experiment == "lab":
+        return str(words(run.page)["menu"])
+    return str(words("my_runs")["experiments"][run.summary.experiment])
 
 
 def condition(named: Condition) -> str:
@@ -47,7 +48,7 @@ def value(written: str | None) -> str:
 
 def settings(values: Mapping[str, str]) -> str:
     """Write settings in one line."""
-    return ", ".join(f"{setting(name)} {value}" for name, value in values.items())
+    return " · ".join(f"{setting(name)} {value(own)}" for name, own in values.items())
 
 
 def finished(run: Run) -> str:

@@ -126,7 +126,7 @@ def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
     verdict = deployment.locator(".claim .verdict")
     expect(verdict).to_have_text(claims["verdicts"]["none"])
     deployment.get_by_role("button", name=claims["buttons"]["run"]).click()
-    expect(verdict).to_have_text("Your runs: supported by 1.")
+    expect(verdict).to_have_text("Your runs: supported by 1 run.")
     expect(deployment.locator(".claim.supported")).to_have_count(1)
     expect(deployment.get_by_role("button", name=claims["buttons"]["ran"])).to_be_disabled()
     count(page, 1)
@@ -139,13 +139,13 @@ def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
     wait_for_result(page)
     expect(page.locator(".claim.contradicted")).to_be_visible()
     go(page, "takeaways")
-    expect(verdict).to_have_text("Your runs: supported by 1, contradicted by 1.")
+    expect(verdict).to_have_text("Your runs: supported by 1 run, contradicted by 1 run.")
     expect(deployment).to_contain_text("labels 100 where supported, 900 where contradicted")
     # Deleting the run takes its verdict away again.
     go(page, "my_runs")
     delete(page, runs["experiments"]["student-size"])
     go(page, "takeaways")
-    expect(verdict).to_have_text("Your runs: contradicted by 1.")
+    expect(verdict).to_have_text("Your runs: contradicted by 1 run.")
 
 
 def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
@@ -157,7 +157,7 @@ def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
     for claim in CLAIMS:
         said = card(page, claim.name)
         expect(said.locator(".claim .verdict")).to_have_text(
-            re.compile(r"Your runs: (supported|contradicted|not decided) by 1\.")
+            re.compile(r"Your runs: (supported|contradicted|not decided) by 1 run\.")
         )
         expect(said.get_by_role("cell", name=re.compile(r"±"))).to_have_count(1)
     expect(page.get_by_role("button", name=claims["summary"]["all"])).to_have_count(0)
