@@ -92,7 +92,11 @@ if lesson.predict():
                 show_entropy(result)
             with right:
                 show_accuracy(result)
-            lesson.compare(temperature_pattern(result))
-            lesson.claim(sweet_spot_is_3_to_5(result))
+            pattern = temperature_pattern(result)
+            lesson.compare(pattern)
+            claim = dict(words["claim"])
+            if pattern in ("nothing", "hurts"):
+                claim["contradicted"] = claim["contradicted_none"]
+            lesson.claim(sweet_spot_is_3_to_5(result), claim)
         lesson.explain([losses.soft_labels, losses.entropy, losses.distillation_loss])
         lesson.tries()
