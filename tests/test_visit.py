@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from kdcore.runs import MOST_RUNS, Condition, RunLog, Summary
 from kdcore.statistics import mean_interval, paired_difference
+from kdcore.takeaways import CLAIMS, Claim
 from pages.common.words import words
 from tests.test_runs import NOON
 
@@ -110,6 +111,22 @@ def test_the_reopened_lab_and_the_ideas_that_use_its_default_run_are_one_run() -
     finished(opened("anatomy", log))
     finished(opened("hard_and_soft", log))
     assert [run.summary.experiment for run in log] == ["lab"]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit(claim: Claim) -> None:
+    page = opened("takeaways")
+    text = words("takeaways")
+    answers = text["claims"][claim.name]["answers"]
+    for number, answer in enumerate(answers):
+        page.radio(key=f"takeaways.answer-{claim.name}").set_value(number)
+        finished(page)
+        (shown,) = page.success if answer["right"] else page.warning
+        verdict = text["questions"]["right" if answer["right"] else "wrong"]
+        assert shown.value == f"**{verdict}** {answer['feedback']}"
+        assert len(page.success) + len(page.warning) == 1
+    finished(page)
+    assert page.radio(key=f"takeaways.answer-{claim.name}").value == len(answers) - 1
 
 
 def test_two_hundred_runs_are_listed_and_the_list_stays_bounded() -> None:

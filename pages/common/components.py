@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from pages.common.words import ASSETS
 
 
+@lru_cache
 def component(name: str) -> Any:
     """Return the component whose code is ``assets/{name}.html``, ``.css`` and ``.js``."""
     html, css, js = (

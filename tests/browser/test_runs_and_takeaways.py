@@ -165,24 +165,6 @@ def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
     kept(page, 6)
 
 
-@pytest.mark.parametrize("right", [True, False])
-def test_each_answer_has_its_own_feedback(app: str, visit: Visit, right: bool) -> None:
-    page = visit(f"{app}/takeaways")
-    text = claims["claims"]["balance"]
-    answer = next(a for a in text["answers"] if a["right"] == right)
-    balance = card(page, "balance")
-    balance.locator("label").filter(has_text=answer["text"]).click()
-    expect(balance).to_contain_text(answer["feedback"])
-    expect(balance).to_contain_text(claims["questions"]["right" if right else "wrong"])
-    for other in text["answers"]:
-        if other is not answer:
-            expect(balance).not_to_contain_text(other["feedback"])
-    # The answer is kept for the visit.
-    go(page, "my_runs")
-    go(page, "takeaways")
-    expect(balance).to_contain_text(answer["feedback"])
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_takeaways_look_right_on_paper(app: str, visit: Visit, theme: str) -> None:
     page = visit(f"{app}/takeaways", theme=theme)
