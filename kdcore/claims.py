@@ -12,6 +12,7 @@ from typing import Literal
 from torch import Tensor
 
 from kdcore.experiments.common import Result, Row
+from kdcore.experiments.controls import TARGETS
 from kdcore.experiments.unseen_class import UnseenMeasured
 from kdcore.statistics import (
     Interval,
@@ -63,6 +64,11 @@ def best_temperatures(result: Result) -> tuple[float, tuple[float, ...]]:
     return temperatures[best], tuple(temperatures[i] for i in alike)
 
 
+def in_sweet_spot(temperature: float) -> bool:
+    """Say whether practice counts a temperature to the sweet spot."""
+    return SWEET_SPOT[0] <= temperature <= SWEET_SPOT[1]
+
+
 def sweet_spot_is_3_to_5(result: Result) -> ClaimVerdict:
     """Judge the claim that T from 3 to 5 is the sweet spot.
 
@@ -72,8 +78,7 @@ def sweet_spot_is_3_to_5(result: Result) -> ClaimVerdict:
     pattern = temperature_pattern(result)
     if pattern in ("nothing", "hurts"):
         return "contradicted"
-    low, high = SWEET_SPOT
-    tested = [r["temperature"] for r in result.rows[1:] if low <= r["temperature"] <= high]
+    tested = [r["temperature"] for r in result.rows[1:] if in_sweet_spot(r["temperature"])]
     _, alike = best_temperatures(result)
     if tested and not set(tested) & set(alike):
         return "contradicted"
@@ -226,6 +231,10 @@ def recognises_the_unseen(result: Result) -> ClaimVerdict:
 # ------------------------------------------------------------------- is it really dark knowledge?
 
 
+#: What soft labels are compared with.
+RIVALS = tuple(name for name in TARGETS if name != "soft")
+
+
 def soft_over(result: Result, other: str) -> Interval:
     """Return how much better soft labels teach than another of the targets, paired."""
     names = [row["targets"] for row in result.rows]
@@ -254,7 +263,7 @@ def soft_labels_carry_similarity(result: Result) -> ClaimVerdict:
     Supported if the soft labels beat hard, smoothed and shuffled ones, each by its paired interval;
     contradicted if any of these beats them.
     """
-    verdicts = {verdict(soft_over(result, other)) for other in ("hard", "smoothed", "shuffled")}
+    verdicts = {verdict(soft_over(result, other)) for other in RIVALS}
     if "hurts" in verdicts:
         return "contradicted"
     return "supported" if verdicts == {"helps"} else "undecided"
@@ -332,6 +341,11 @@ def how_much_smaller(same: SameAccuracy) -> Literal["not", "little", "some", "mu
     return "some" if times <= 6 else "much"
 
 
+def keeps_most(row: Row) -> bool:
+    """Say whether a student keeps :data:`MOST` of the quality with its whole interval."""
+    return row["quality_kept"] - row["quality_kept_ci"] >= MOST
+
+
 def most_quality_for_a_fraction(result: Result) -> ClaimVerdict:
     """Judge the claim that distillation keeps most of the quality for a fraction of the cost.
 
@@ -348,16 +362,12 @@ def most_quality_for_a_fraction(result: Result) -> ClaimVerdict:
         if row["label_type"] == "hard":
             continue
         without = hard[row["student_width"]]
-        keeps_most = row["quality_kept"] - row["quality_kept_ci"] >= MOST
-        if keeps_most and row["verdict"] == "helps":
+        if keeps_most(row) and row["verdict"] == "helps":
             return "supported"
         against.append(
             row["quality_kept"] + row["quality_kept_ci"] < MOST
             or row["verdict"] == "hurts"
-            or (
-                without["quality_kept"] - without["quality_kept_ci"] >= MOST
-                and row["verdict"] == "no clear difference"
-            )
+            or (keeps_most(without) and row["verdict"] == "no clear difference")
         )
     return "contradicted" if against and all(against) else "undecided"
 

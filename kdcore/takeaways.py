@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Literal, Protocol, TypeVar
 
 from kdcore import claims
-from kdcore.claims import SWEET_SPOT, ClaimVerdict
-from kdcore.experiments.common import Result, Row
+from kdcore.claims import ClaimVerdict
+from kdcore.experiments.common import Result
 from kdcore.statistics import Interval, paired_difference
 
 
@@ -46,7 +46,7 @@ def similarity(result: Result) -> Judgement:
 
     The figure is the gain of soft labels over the target that comes nearest to them.
     """
-    gains = {name: claims.soft_over(result, name) for name in ("hard", "smoothed", "shuffled")}
+    gains = {name: claims.soft_over(result, name) for name in claims.RIVALS}
     nearest = min(gains, key=lambda name: gains[name].low)
     verdict = claims.soft_labels_carry_similarity(result)
     return Judgement(verdict, gains[nearest], {"other": nearest})
@@ -60,7 +60,7 @@ def sweet_spot(result: Result) -> Judgement:
     outside; against hard labels if only one side was tried.
     """
     rows = result.rows
-    inside = [i for i in range(1, len(rows)) if _in_sweet_spot(rows[i])]
+    inside = [i for i in range(1, len(rows)) if claims.in_sweet_spot(rows[i]["temperature"])]
     outside = [i for i in range(1, len(rows)) if i not in inside]
     first, second = _best(result, inside or outside), _best(result, outside if inside else [])
     by_temperature = sorted(rows[1:], key=lambda row: row["temperature"])
@@ -147,11 +147,7 @@ def deployment(result: Result) -> Judgement:
     """
     distilled = [row for row in result.rows if row["label_type"] == "distilled"]
     small = [row for row in distilled if row["share_of_teacher"] <= claims.FRACTION] or distilled
-    good = [
-        row
-        for row in small
-        if row["quality_kept"] - row["quality_kept_ci"] >= claims.MOST and row["verdict"] == "helps"
-    ]
+    good = [row for row in small if claims.keeps_most(row) and row["verdict"] == "helps"]
     row = (
         min(good, key=lambda row: row["share_of_teacher"])
         if good
@@ -219,6 +215,17 @@ def tally(name: str, runs: Sequence[Evidence]) -> dict[ClaimVerdict, int]:
     return {said: verdicts.count(said) for said in ("supported", "contradicted", "undecided")}
 
 
+def overall(name: str, runs: Sequence[Evidence]) -> ClaimVerdict | None:
+    """Return the verdict that all runs on a claim share; undecided where they do not.
+
+    ``None`` if no run tests it.
+    """
+    said = {run.judgements[name].verdict for run in on_claim(name, runs)}
+    if not said:
+        return None
+    return said.pop() if len(said) == 1 else "undecided"
+
+
 def differing_settings(runs: Sequence[Evidence]) -> list[str]:
     """Return the settings in which runs differ, in the order of the first run's."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
@@ -254,10 +261,6 @@ def what_separates(name: str, runs: Sequence[Evidence]) -> dict[str, dict[ClaimV
 
 
 # ---------------------------------------------------------------------------------- helpers
-
-
-def _in_sweet_spot(row: Row) -> bool:
-    return SWEET_SPOT[0] <= row["temperature"] <= SWEET_SPOT[1]
 
 
 def _best(result: Result, rows: Sequence[int]) -> int:

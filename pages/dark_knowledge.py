@@ -8,11 +8,10 @@ from typing import Any
 import streamlit as st
 
 from kdcore import targets
-from kdcore.claims import controls_pattern, soft_labels_carry_similarity, soft_over
+from kdcore.claims import RIVALS, controls_pattern, soft_labels_carry_similarity, soft_over
 from kdcore.data import digits
 from kdcore.experiments.common import Result
 from kdcore.experiments.controls import (
-    TARGETS,
     ControlsMeasured,
     ControlsSettings,
     Example,
@@ -142,9 +141,8 @@ def show_gains(result: Result) -> None:
 def show_against(result: Result) -> None:
     """The soft labels against every other target, paired."""
     text = words["against"]
-    others = [name for name in TARGETS if name != "soft"]
-    names = [text["over"].format(name=words["names"][other]) for other in others]
-    gains = [soft_over(result, other) for other in others]
+    names = [text["over"].format(name=words["names"][other]) for other in RIVALS]
+    gains = [soft_over(result, other) for other in RIVALS]
     st.subheader(text["heading"], anchor=False)
     charts.show(
         gains_figure(names, gains, text["x"]),

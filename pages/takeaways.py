@@ -21,6 +21,7 @@ from kdcore.takeaways import (
     claims_tested,
     differing_settings,
     on_claim,
+    overall,
     tally,
     what_separates,
 )
@@ -89,14 +90,6 @@ def in_runs(count: int) -> str:
     """Write a number of runs."""
     text = words["verdicts"]
     return str(text["one_run"] if count == 1 else text["many_runs"].format(count=count))
-
-
-def overall(name: str) -> claims.ClaimVerdict | None:
-    """Return the verdict that all runs on a claim share; undecided where they do not."""
-    said = {run.judgements[name].verdict for run in on_claim(name, list(log))}
-    if not said:
-        return None
-    return said.pop() if len(said) == 1 else "undecided"
 
 
 def measured(claim: Claim, said: Judgement) -> str:
@@ -213,7 +206,7 @@ def show_claim(number: int, claim: Claim) -> None:
         cards.claim(
             text["text"],
             text["source"],
-            overall(claim.name),
+            overall(claim.name, list(log)),
             in_words(claim.name),
             words["verdicts"]["label"].format(number=number, claims=len(CLAIMS)),
         )

@@ -25,6 +25,7 @@ from kdcore.takeaways import (
     differing_settings,
     judgements,
     on_claim,
+    overall,
     similarity,
     sweet_spot,
     tally,
@@ -227,6 +228,14 @@ def test_verdicts_are_counted() -> None:
     runs.append(run("factor", "contradicted"))
     assert tally("balance", runs) == {"supported": 2, "contradicted": 1, "undecided": 0}
     assert len(on_claim("balance", runs)) == 3
+
+
+def test_runs_that_disagree_leave_a_claim_undecided() -> None:
+    supported, contradicted = run("balance", "supported"), run("balance", "contradicted")
+    assert overall("balance", [supported, supported]) == "supported"
+    assert overall("balance", [contradicted]) == "contradicted"
+    assert overall("balance", [supported, contradicted]) == "undecided"
+    assert overall("balance", [run("factor", "supported")]) is None
 
 
 def test_settings_that_differ_are_found_also_where_one_run_lacks_them() -> None:
