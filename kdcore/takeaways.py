@@ -16,6 +16,9 @@ from kdcore.claims import ClaimVerdict
 from kdcore.experiments.common import Result
 from kdcore.statistics import Interval, paired_difference
 
+#: What a figure measures: a difference of accuracies, a share, or something else.
+Unit = Literal["points", "percent", "number"]
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -37,8 +40,7 @@ class Claim:
     name: str
     experiment: str
     judge: Callable[[Result], Judgement]
-    #: What its figure measures: a difference of accuracies, a share, or something else.
-    unit: Literal["points", "percent", "number"] = "points"
+    unit: Unit = "points"
 
 
 def similarity(result: Result) -> Judgement:
@@ -71,7 +73,7 @@ def sweet_spot(result: Result) -> Judgement:
         _difference(result, first, second),
         {
             "first": f"T = {rows[first]['temperature']:g}",
-            "second": f"T = {rows[second]['temperature']:g}" if second else "",
+            "second": f"T = {rows[second]['temperature']:g}" if second else "hard",
             "softness": "supported" if softer else "contradicted",
             "low": f"{entropies[0]:.2f}",
             "high": f"{entropies[-1]:.2f}",

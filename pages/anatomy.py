@@ -22,6 +22,7 @@ from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
 from kdcore.losses import alpha_without_factor, soft_labels
 from kdcore.takeaways import factor
 from pages.common import cards, charts, frame, jobs, runs
+from pages.common import run_words as called
 from pages.common.controls import (
     ALPHA_SLIDER,
     TEMPERATURE_SLIDER,
@@ -376,13 +377,7 @@ def show_factor() -> None:
     judged = factor(result)
     said_of_it = words_of("lesson")["claim"][judged.verdict]
     cards.claim(said["claim"]["text"], said["claim"]["source"], judged.verdict, said_of_it)
-    st.markdown(
-        said["claim"]["measured"].format(
-            figure=f"{judged.figure.mean:.1f} ± {judged.figure.half_width:.1f}",
-            gain=charts.points(judged.gain.mean, judged.gain.half_width) if judged.gain else "–",
-            **judged.said,
-        )
-    )
+    st.markdown(said["claim"]["measured"].format(**called.judgement("number", judged)))
 
 
 def show_code(functions: list[Callable[..., Any]]) -> None:

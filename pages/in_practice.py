@@ -26,7 +26,7 @@ from kdcore.figures import published_systems_figure, student_size_figure
 from kdcore.models import parameter_count
 from kdcore.published import System, published_systems
 from kdcore.takeaways import deployment
-from pages.common import charts, take_home
+from pages.common import charts, take_home, visit
 from pages.common import run_words as called
 from pages.common.controls import (
     ALPHA_SLIDER,
@@ -202,27 +202,25 @@ lesson = Lesson(
 controls, words = lesson.controls, lesson.words
 
 
+def common_settings() -> dict[str, Any]:
+    """Return what both runs of this page have in common."""
+    return {
+        "labels": controls["labels"],
+        "teacher_hidden": (controls["teacher_hidden"],),
+        "temperature": controls["temperature"],
+        "alpha": controls["alpha"],
+        "seeds": controls["seeds"],
+    }
+
+
 def settings() -> StudentSizeSettings:
     """Return the settings of the students of all widths from the controls."""
-    return StudentSizeSettings(
-        labels=controls["labels"],
-        teacher_hidden=(controls["teacher_hidden"],),
-        temperature=controls["temperature"],
-        alpha=controls["alpha"],
-        seeds=controls["seeds"],
-    )
+    return StudentSizeSettings(**common_settings())
 
 
 def cost_settings() -> CostSettings:
     """Return which student is weighed against which teacher, and for which time."""
-    chosen = LabSettings(
-        labels=controls["labels"],
-        teacher_hidden=(controls["teacher_hidden"],),
-        student_hidden=(controls["student_hidden"],),
-        temperature=controls["temperature"],
-        alpha=controls["alpha"],
-        seeds=controls["seeds"],
-    )
+    chosen = LabSettings(**common_settings(), student_hidden=(controls["student_hidden"],))
     return CostSettings(chosen, st.session_state.get(controls.key("repeat"), 0))
 
 
@@ -294,14 +292,10 @@ def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
 
 def claim_words(result: Result) -> dict[str, str]:
     """Return the words of the claim, with our reading of it and the student that decides it."""
-    judged = deployment(result)
-    assert judged.gain is not None
     reading = {
         "most": f"{100 * MOST:.0f} %",
         "fraction": f"{100 * FRACTION:.0f} %",
-        "kept": charts.percent(judged.figure),
-        "gain": charts.points(judged.gain.mean, judged.gain.half_width),
-        **judged.said,
+        **called.judgement("percent", deployment(result)),
     }
     return {name: text.format(**reading) for name, text in words["claim"].items()}
 
@@ -312,7 +306,7 @@ def show_cost(cost: CostResult) -> None:
     columns = text["columns"]
     rows = [dict(zip(columns.values(), row, strict=True)) for row in cost_rows(cost, text)]
     st.table(charts.table(rows).set_index(columns["quantity"]))
-    at = called.local(datetime.fromtimestamp(cost.finished, UTC)).strftime("%H:%M:%S")
+    at = visit.local(datetime.fromtimestamp(cost.finished, UTC)).strftime("%H:%M:%S")
     charts.provenance(
         text["provenance"].format(
             at=at, threads=cost.threads, rounds=cost.rounds, n=cost.lab.distilled.n

@@ -48,7 +48,7 @@ def row_of(run: Run) -> dict[str, Any]:
         text["settings"]: called.settings(summary.settings),
         text["seeds"]: len(summary.seeds),
         text["seconds"]: round(summary.seconds, 1),
-        text["finished"]: called.finished(run),
+        text["finished"]: visit.local(run.finished).strftime("%H:%M:%S"),
     }
 
 

@@ -65,7 +65,8 @@ def advance(claim: Claim) -> Job[Any] | None:
             return job
         runs.keep(job.result(), words["claims"][claim.name]["lesson"], {})
     except (QueueFull, ValueError) as trouble:
-        st.error(words["buttons"]["failed"].format(reason=trouble), icon=":material/error:")
+        failed = words_of("lesson")["run"]["failed"]
+        st.error(failed.format(reason=trouble), icon=":material/error:")
     del asked[claim.name]
     return None
 
@@ -94,20 +95,8 @@ def in_runs(count: int) -> str:
 
 def measured(claim: Claim, said: Judgement) -> str:
     """Say what one run measured of a claim."""
-    text, figure = words["claims"][claim.name], said.figure
-    if claim.unit == "points":
-        shown = charts.points(figure.mean, figure.half_width)
-    elif claim.unit == "percent":
-        shown = charts.percent(figure)
-    else:
-        shown = f"{figure.mean:.1f} ± {figure.half_width:.1f}"
-    values = words_of("my_runs")["values"]
-    names = {key: values.get(value, value) for key, value in said.said.items()}
-    if "second" in names:
-        names["second"] = names["second"] or words["evidence"]["hard"]
-    if said.gain is not None:
-        names["gain"] = charts.points(said.gain.mean, said.gain.half_width)
-    return str(text["measured"].format(figure=shown, **names))
+    figures = called.judgement(claim.unit, said)
+    return str(words["claims"][claim.name]["measured"].format(**figures))
 
 
 def show_evidence(claim: Claim) -> None:
@@ -233,7 +222,7 @@ def show_summary() -> None:
         )
     )
     st.caption(text["how"])
-    now = called.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
+    now = visit.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
     st.html(f'<p class="printed">{escape(text["printed"].format(when=now))}</p>')
     missing = [claim.name for claim in CLAIMS if claim.name not in found]
     with st.container(horizontal=True, vertical_alignment="center", key="takeaways-buttons"):

@@ -93,7 +93,7 @@ def test_the_order_in_which_temperatures_are_given_does_not_matter_to_softness()
 
 def test_temperatures_on_one_side_only_are_compared_with_hard_labels() -> None:
     found = sweet_spot(temperatures([10, 20], [1.9, 2.2], 0.7, 0.8, 0.85))
-    assert (found.said["first"], found.said["second"]) == ("T = 20", "")
+    assert (found.said["first"], found.said["second"]) == ("T = 20", "hard")
     assert found.figure.mean == pytest.approx(0.15, abs=0.002)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import streamlit as st
 
 from kdcore.runs import Condition, Run
+from kdcore.takeaways import Judgement, Unit
+from pages.common import charts
 from pages.common.words import words
 
 
@@ -51,15 +49,17 @@ def settings(values: Mapping[str, str]) -> str:
     return " · ".join(f"{setting(name)} {value(own)}" for name, own in values.items())
 
 
-def finished(run: Run) -> str:
-    """Write when a run was finished, in the visitor's own time."""
-    return local(run.finished).strftime("%H:%M:%S")
-
-
-def local(time: datetime) -> datetime:
-    """Return a time in the visitor's own zone; in UTC if that is not known."""
-    try:
-        zone = ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
-    return time.astimezone(zone)
+def judgement(unit: Unit, judged: Judgement) -> dict[str, str]:
+    """Return what fills the words of a claim: the figure behind it, a gain, what they are of."""
+    text = words("my_runs")["values"] | words("takeaways")["verdicts"]
+    said = {name: text.get(own, own) for name, own in judged.said.items()}
+    figure = judged.figure
+    if unit == "points":
+        said["figure"] = charts.points(figure.mean, figure.half_width)
+    elif unit == "percent":
+        said["figure"] = charts.percent(figure)
+    else:
+        said["figure"] = f"{figure.mean:.1f} ± {figure.half_width:.1f}"
+    if judged.gain is not None:
+        said["gain"] = charts.points(judged.gain.mean, judged.gain.half_width)
+    return said

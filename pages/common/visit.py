@@ -1,6 +1,9 @@
-"""What belongs to this visit alone: its runs."""
+"""What belongs to this visit alone: its runs, and its time of day."""
 
 from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -22,3 +25,12 @@ def claims_tested() -> str:
     """Say how many of the claims the runs of this visit have tested."""
     text: str = words("takeaways")["count"]
     return text.format(tested=len(takeaways.claims_tested(list(runs()))), claims=len(CLAIMS))
+
+
+def local(time: datetime) -> datetime:
+    """Return a time in the visitor's own zone; in UTC if that is not known."""
+    try:
+        zone = ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    return time.astimezone(zone)
