@@ -5,9 +5,7 @@ A run is kept small, its figures but not its networks, so that a visit's list co
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -25,7 +23,7 @@ from kdcore.experiments.lab import LabResult
 from kdcore.playground import PlaygroundResult
 from kdcore.settings import PARAMETERS
 from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
-from kdcore.tables import finite
+from kdcore.tables import write_csv
 from kdcore.takeaways import Judgement, judgements
 
 #: Runs that are kept of one visit; the oldest that is not pinned makes room.
@@ -282,9 +280,9 @@ def _(result: BalanceMap) -> Summary:
         tuple(
             Condition(
                 {
-                    "teacher_labels": str(cell.teacher_labels),
-                    "label_noise": f"{cell.label_noise:g}",
-                    "alpha": f"{cell.best_alpha:g}",
+                    "teacher_labels": _plain(cell.teacher_labels),
+                    "label_noise": _plain(cell.label_noise),
+                    "alpha": _plain(cell.best_alpha),
                 },
                 cell.accuracy[cell.alphas.index(cell.best_alpha)],
             )
@@ -452,9 +450,4 @@ def as_csv(runs: Sequence[Run]) -> str:
                 | verdicts
                 | {f"setting_{name}": value for name, value in summary.settings.items()}
             )
-    columns = dict.fromkeys(column for row in rows for column in row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(finite(row) for row in rows)
-    return text.getvalue()
+    return write_csv(rows)

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,13 +23,17 @@ def as_csv(result: Result) -> str:
         for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
     }
     versions = {"torch": torch.__version__, "python": platform.python_version()}
-    rows = [
-        finite(row) | {"experiment": result.experiment} | settings | versions for row in result.rows
-    ]
+    rows = [row | {"experiment": result.experiment} | settings | versions for row in result.rows]
+    return write_csv(rows)
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; their columns are those of all rows, in the order they first come."""
+    columns = dict.fromkeys(column for row in rows for column in row)
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(finite(row) for row in rows)
     return text.getvalue()
 
 

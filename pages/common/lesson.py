@@ -167,7 +167,7 @@ class Lesson:
             self.provenance(getattr(result.settings, "seeds", 1), result.seconds)
             st.download_button(
                 self._shared["run"]["download"],
-                as_csv(result),
+                partial(as_csv, result),
                 f"{result.experiment}.csv",
                 "text/csv",
                 icon=":material/download:",

@@ -21,26 +21,11 @@ ResultT = TypeVar("ResultT")
 _TAKEN = "runs.taken"
 
 
-def take(slot: str, job: Job[ResultT], page: str, address: Mapping[str, str]) -> ResultT:
-    """Return the result of a job that is done, and keep its run, once.
-
-    Parameters
-    ----------
-    slot
-        Where on the page the job was asked for. While the same job stays there, its run is not
-        kept again, so that a run deleted from the list does not come back by looking at the page.
-    page, address
-        Where the run can be opened again.
-    """
-    result = job.result()
-    known: dict[str, tuple[Any, int]] = st.session_state.setdefault(_TAKEN, {})
-    if known.get(slot, (None, 0))[0] != job.key:
-        known[slot] = job.key, keep(result, page, address).number
-    return result
-
-
 def keep(result: object, page: str, address: Mapping[str, str]) -> Run:
-    """Keep a result as a run of this visit, and count the claims anew."""
+    """Keep a result as a run of this visit, and count the claims anew.
+
+    ``page`` and ``address`` say where the run can be opened again.
+    """
     run = visit.runs().add(summarise(result), page, address, datetime.now(UTC))
     frame.show_count()
     return run
@@ -68,12 +53,24 @@ def ask(
     try:
         job = jobs.request(f"{controls.page}.{name}", function, settings())
         if job.is_done:
-            st.session_state[slot] = take(slot, job, controls.page, controls.address())
+            st.session_state[slot] = job.result()
+            _keep_once(slot, job, controls)
     except (QueueFull, ValueError) as trouble:
         failed = words("lesson")["run"]["failed"]
         st.error(failed.format(reason=trouble), icon=":material/error:")
         job = None
     return job, st.session_state.get(slot)
+
+
+def _keep_once(slot: str, job: Job[Any], controls: Controls) -> None:
+    """Keep the run of a job that is done, once for each time that it comes to its slot.
+
+    So a run deleted from the list does not come back by looking at the page.
+    """
+    known: dict[str, tuple[Any, int]] = st.session_state.setdefault(_TAKEN, {})
+    if known.get(slot, (None, 0))[0] != job.key:
+        run = keep(job.result(), controls.page, controls.address())
+        known[slot] = job.key, run.number
 
 
 def _slot(name: str, controls: Controls) -> str:
