@@ -215,7 +215,7 @@ def _(result: Result) -> Summary:
         _texts(result.settings),
         "digits",
         tuple(range(len(accuracy))),
-        tuple(_condition(row, columns, len(accuracy)) for row in result.rows),
+        tuple(_condition(result, row, columns) for row in result.rows),
         accuracy,
         result.seconds,
         judgements(result),
@@ -315,12 +315,11 @@ def _(result: Faults) -> Summary:
     )
 
 
-def _condition(row: Row, columns: Sequence[str], seeds: int) -> Condition:
-    gain = row.get("gain")
+def _condition(result: Result, row: Row, columns: Sequence[str]) -> Condition:
     return Condition(
         {column: _plain(row[column]) for column in columns},
-        Interval(row["student_accuracy"], row["student_accuracy_ci"], seeds),
-        None if gain is None else Interval(gain, row["gain_ci"], seeds),
+        result.interval(row),
+        None if row.get("gain") is None else result.interval(row, "gain"),
         row.get("verdict"),
     )
 

@@ -33,6 +33,10 @@ class Interval:
         """Upper end of the interval."""
         return self.mean + self.half_width
 
+    def times(self, factor: float) -> Interval:
+        """Return the interval in another unit, such as percent with a factor of 100."""
+        return Interval(factor * self.mean, factor * self.half_width, self.n)
+
 
 def mean_interval(values: ArrayLike) -> Interval:
     """Return the mean of one value per seed with its 95 % t-interval.

@@ -157,12 +157,12 @@ def deployment(result: Result) -> Judgement:
     )
     return Judgement(
         claims.most_quality_for_a_fraction(result),
-        Interval(row["quality_kept"], row["quality_kept_ci"], len(result.accuracy)),
+        result.interval(row, "quality_kept"),
         {
             "width": str(row["student_width"]),
             "share": f"{100 * row['share_of_teacher']:.0f} %",
         },
-        Interval(row["gain"], row["gain_ci"], len(result.accuracy)),
+        result.interval(row, "gain"),
     )
 
 

@@ -357,16 +357,16 @@ def show_factor() -> None:
     kinds = {kind: [row for row in taught if row["factor"] == kind] for kind in ("T²", "none")}
     charts.show(
         factor_figure(
-            {kind: [charts.interval(result, row) for row in rows] for kind, rows in kinds.items()},
+            {kind: [result.interval(row) for row in rows] for kind, rows in kinds.items()},
             [row["temperature"] for row in kinds["T²"]],
-            charts.interval(result, baseline),
+            result.interval(baseline),
             said,
         ),
         charts.table(result.rows),
         said["alternative"].format(
-            hard=charts.percent(charts.interval(result, baseline)),
+            hard=charts.percent(result.interval(baseline)),
             **{
-                name: ", ".join(charts.percent(charts.interval(result, row)) for row in kinds[kind])
+                name: ", ".join(charts.percent(result.interval(row)) for row in kinds[kind])
                 for name, kind in (("squared", "T²"), ("plain", "none"))
             },
         ),

@@ -61,7 +61,7 @@ def show_accuracy(result: Result, alphas: list[float], best: int, alike: tuple[i
     """The student over α, from the teacher alone to the labels alone."""
     text = words["accuracy"]
     others = ", ".join(f"{alphas[i]:g}" for i in alike if i != best)
-    accuracies = [charts.interval(result, row) for row in result.rows]
+    accuracies = [result.interval(row) for row in result.rows]
     baseline = accuracies[alphas.index(1.0)]
     st.subheader(text["heading"], anchor=False)
     charts.show(

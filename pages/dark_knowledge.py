@@ -126,8 +126,7 @@ def show_gains(result: Result) -> None:
     """Each kind of target against hard labels."""
     text, (hard, *rows) = words["gains"], result.rows
     names = [words["names"][row["targets"]] for row in rows]
-    seeds = controls["seeds"]
-    gains = [Interval(row["gain"], row["gain_ci"], seeds) for row in rows]
+    gains = [result.interval(row, "gain") for row in rows]
     st.subheader(text["heading"], anchor=False)
     charts.show(
         gains_figure(names, gains, text["x"]),
@@ -135,7 +134,7 @@ def show_gains(result: Result) -> None:
         text["alternative"].format(gains="; ".join(map(in_words, names, gains))),
         key="gains",
     )
-    st.markdown(text["baseline"].format(hard=charts.percent(charts.interval(result, hard))))
+    st.markdown(text["baseline"].format(hard=charts.percent(result.interval(hard))))
 
 
 def show_against(result: Result) -> None:

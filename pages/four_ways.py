@@ -18,7 +18,7 @@ from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.experiments.variants import VariantsSettings
 from kdcore.figures import accuracy_figure, curves_figure, gains_figure, projection_figure
 from kdcore.settings import CheckedSettings
-from kdcore.statistics import Interval, not_told_apart
+from kdcore.statistics import not_told_apart
 from pages.common import charts, diagrams
 from pages.common.controls import (
     ALPHA_SLIDER,
@@ -103,7 +103,7 @@ def show_comparison(result: Result) -> None:
             steps=ways[0]["training_steps"],
         )
     )
-    gains = [Interval(row["gain"], row["gain_ci"], settings.seeds) for row in ways]
+    gains = [result.interval(row, "gain") for row in ways]
     labels = [names.get(row["variant"], row["variant"]) for row in ways]
     charts.show(
         gains_figure(labels, gains, text["x"]),
@@ -241,7 +241,7 @@ def show_self(text: dict[str, Any]) -> None:
     )
     if not result:
         return
-    accuracies = [charts.interval(result, row) for row in result.rows]
+    accuracies = [result.interval(row) for row in result.rows]
     _, alike = not_told_apart(result.accuracy)
     st.markdown(f"**{text['chart']}**")
     charts.show(

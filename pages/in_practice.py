@@ -249,8 +249,8 @@ def show_size(result: Result) -> None:
                     text["point"].format(
                         width=hard["student_width"],
                         parameters=f"{hard['parameters']:,}",
-                        hard=charts.percent(charts.interval(result, hard)),
-                        distilled=charts.percent(charts.interval(result, distilled)),
+                        hard=charts.percent(result.interval(hard)),
+                        distilled=charts.percent(result.interval(distilled)),
                         verdict=distilled["verdict"],
                     )
                     for hard, distilled in zip(rows[::2], rows[1::2], strict=True)
@@ -267,7 +267,7 @@ def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
     text, best, hard = words["size"], same.best_hard, same.smallest_hard
     st.markdown(
         text["measure"].format(
-            width=best["student_width"], accuracy=charts.percent(charts.interval(result, best))
+            width=best["student_width"], accuracy=charts.percent(result.interval(best))
         )
     )
     needs = {

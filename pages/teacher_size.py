@@ -15,7 +15,7 @@ from kdcore.experiments.common import Result
 from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
 from kdcore.experiments.teacher_size import TeacherSizeSettings
 from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
-from kdcore.statistics import Interval, not_told_apart
+from kdcore.statistics import not_told_apart
 from pages.common import charts
 from pages.common.controls import (
     LABELLED_IMAGES,
@@ -67,12 +67,12 @@ def show_accuracy(result: Result) -> None:
     shapes = [row["teacher_hidden"] for row in rows]
     best, alike = not_told_apart(result.accuracy)
     others = "; ".join(shapes[i] for i in alike if i != best)
-    baseline = Interval(rows[0]["hard_accuracy"], rows[0]["hard_accuracy_ci"], controls["seeds"])
+    baseline = result.interval(rows[0], "hard_accuracy")
     st.subheader(text["heading"], anchor=False)
     charts.show(
         accuracy_figure(
             shapes,
-            [charts.interval(result, row) for row in rows],
+            [result.interval(row) for row in rows],
             baseline,
             alike,
             text["x"],
@@ -113,7 +113,7 @@ def show_assistant() -> None:
     if not result:
         return
     names = [text["routes"][row["route"]] for row in result.rows]
-    accuracies = [charts.interval(result, row) for row in result.rows]
+    accuracies = [result.interval(row) for row in result.rows]
     charts.show(
         routes_figure(names, accuracies),
         charts.table(result.rows),

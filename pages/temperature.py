@@ -65,8 +65,8 @@ def show_accuracy(result: Result) -> None:
     charts.show(
         accuracy_figure(
             temperatures,
-            [charts.interval(result, row) for row in rows],
-            charts.interval(result, baseline),
+            [result.interval(row) for row in rows],
+            result.interval(baseline),
             [temperatures.index(value) for value in alike],
             text["x"],
             text,
@@ -74,7 +74,7 @@ def show_accuracy(result: Result) -> None:
         ),
         charts.table(result.rows),
         text["alternative"].format(
-            baseline=charts.percent(charts.interval(result, baseline)),
+            baseline=charts.percent(result.interval(baseline)),
             best=f"{best:g}",
             alike=others or "–",
         ),

@@ -59,10 +59,9 @@ def settings() -> UnseenClassSettings:
     )
 
 
-def recall_of(row: Row, seeds: int, corrected: bool = False) -> Interval:
+def recall_of(result: Result, row: Row, corrected: bool = False) -> Interval:
     """Return a row's recall on the omitted digits, as trained or after the bias correction."""
-    name = "unseen_recall_corrected" if corrected else "unseen_recall"
-    return Interval(row[name], row[f"{name}_ci"], seeds)
+    return result.interval(row, "unseen_recall_corrected" if corrected else "unseen_recall")
 
 
 def named(digits_left_out: tuple[int, ...]) -> str:
@@ -77,10 +76,10 @@ def show_recall(result: Result, run: UnseenClassSettings) -> None:
     images = len(seen_rows(digits().training.labels, run.omit))
     st.markdown(text["omitted"].format(digits=named(run.omit), images=images))
     recalls = {
-        key: [recall_of(row, run.seeds, key == "corrected") for row in rows]
+        key: [recall_of(result, row, key == "corrected") for row in rows]
         for key in ("plain", "corrected")
     }
-    hards = {key: recall_of(hard, run.seeds, key == "corrected") for key in recalls}
+    hards = {key: recall_of(result, hard, key == "corrected") for key in recalls}
     sentences = {
         key: ", ".join(
             text["point"].format(temperature=f"{t:g}", recall=charts.percent(recall))
@@ -105,8 +104,8 @@ def show_recall(result: Result, run: UnseenClassSettings) -> None:
         text["best"].format(
             hard=charts.percent(hards["plain"]),
             temperature=f"{best['temperature']:g}",
-            soft=charts.percent(recall_of(best, run.seeds)),
-            corrected=charts.percent(recall_of(best, run.seeds, corrected=True)),
+            soft=charts.percent(recall_of(result, best)),
+            corrected=charts.percent(recall_of(result, best, corrected=True)),
         )
     )
 

@@ -86,6 +86,10 @@ class Result:
             raise ValueError(f"{self.experiment} has no accuracy per seed")
         return self.measured.accuracy
 
+    def interval(self, row: Row, column: str = "student_accuracy") -> Interval:
+        """Return a column of a row, a mean over the seeds, with its interval."""
+        return Interval(row[column], row[f"{column}_ci"], len(self.accuracy))
+
     def as_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
         return {

@@ -60,7 +60,7 @@ def accuracy_figure(
         )
     if baseline is not None:
         add_baseline(figure, baseline, names["hard"])
-    points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in accuracy]
+    points = [p.times(100) for p in accuracy]
     figure.add_scatter(
         x=list(x),
         y=[point.mean for point in points],
@@ -137,7 +137,7 @@ def _whiskers_figure(
 ) -> Figure:
     """Draw named intervals of shares below each other, in percent."""
     figure = new_figure(x_title, "")
-    points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in intervals]
+    points = [p.times(100) for p in intervals]
     figure.add_scatter(
         x=[point.mean for point in points],
         y=list(names),
@@ -170,7 +170,7 @@ def curves_figure(
     """
     figure = new_figure(x_title, y_title)
     for who, name, curve in curves:
-        points = [Interval(scale * p.mean, scale * p.half_width, p.n) for p in curve.y]
+        points = [p.times(scale) for p in curve.y]
         add_band(figure, curve.x, points, who)
         figure.add_scatter(
             x=curve.x,

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from plotly.subplots import make_subplots
 
 from kdcore.anatomy import Example, GradientSizes, Pulls, pulls, shifted_teacher
-from kdcore.figures.common import PALETTE, QUIET, add_baseline, hover_texts, new_figure, scale_x
+from kdcore.figures.common import (
+    PALETTE,
+    QUIET,
+    add_baseline,
+    add_points,
+    hover_texts,
+    new_figure,
+    scale_x,
+)
 from kdcore.losses import soft_labels
 from kdcore.statistics import Interval
 
@@ -173,20 +181,8 @@ def factor_figure(
         ("T²", text["squared"], "circle", "solid"),
         ("none", text["plain"], "circle-open", "dash"),
     ):
-        points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in accuracy[kind]]
-        figure.add_scatter(
-            x=list(temperatures),
-            y=[point.mean for point in points],
-            error_y={"array": [p.half_width for p in points], "thickness": 1.5, "width": 5},
-            customdata=hover_texts(points),
-            mode="lines+markers",
-            line={"color": PALETTE["distilled"], "width": 2, "dash": dash},
-            marker={"symbol": symbol, "size": 11},
-            name=name,
-            hovertemplate=(
-                "T = %{x:g}: %{customdata[0]} %, n = %{customdata[1]}<extra>" + name + "</extra>"
-            ),
-        )
+        hover = f"T = %{{x:g}}: %{{customdata[0]}} %, n = %{{customdata[1]}}<extra>{name}</extra>"
+        add_points(figure, temperatures, accuracy[kind], name, hover, symbol, dash)
     scale_x(figure, list(temperatures), log_x=True)
     return figure
 

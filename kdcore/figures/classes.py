@@ -58,10 +58,7 @@ def similarity_figure(
         unselected=unseen,
         text=[_short_percent(percent[r][c]) if r == c else "" for r, c, _ in cells],
         textfont={"size": 12, "color": QUIET},
-        customdata=[
-            [order[r], order[c], *hover_texts([Interval(100 * p.mean, 100 * p.half_width, p.n)])[0]]
-            for r, c, p in cells
-        ],
+        customdata=[[order[r], order[c], *hover_texts([p.times(100)])[0]] for r, c, p in cells],
         hovertemplate=(
             "%{customdata[0]} taken for %{customdata[1]}: %{customdata[2]} %, "
             "n = %{customdata[3]} teachers<extra></extra>"

@@ -73,6 +73,33 @@ def add_band(figure: Figure, x: Sequence[float], y: Sequence[Interval], who: str
     )
 
 
+def add_points(
+    figure: Figure,
+    x: Sequence[float],
+    y: Sequence[Interval],
+    name: str,
+    hover: str,
+    symbol: str,
+    dash: str,
+) -> None:
+    """Add a line of distilled students, each point with its interval; shares become percent.
+
+    ``hover`` is the template of what hovering tells; it is given :func:`hover_texts`.
+    """
+    points = [point.times(100) for point in y]
+    figure.add_scatter(
+        x=list(x),
+        y=[point.mean for point in points],
+        error_y={"array": [p.half_width for p in points], "thickness": 1.5, "width": 5},
+        customdata=hover_texts(points),
+        mode="lines+markers",
+        line={"color": PALETTE["distilled"], "width": 2.5, "dash": dash},
+        marker={"symbol": symbol, "size": 12, "color": PALETTE["distilled"]},
+        name=name,
+        hovertemplate=hover,
+    )
+
+
 def add_baseline(figure: Figure, baseline: Interval, name: str) -> None:
     """Add the hard-label student as a line with its interval as a band over the whole width."""
     mean, half_width = 100 * baseline.mean, 100 * baseline.half_width

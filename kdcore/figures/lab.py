@@ -15,7 +15,6 @@ from kdcore.figures.common import (
     hover_texts,
     new_figure,
 )
-from kdcore.statistics import Interval
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -61,7 +60,7 @@ def learning_curves_figure(curves: dict[str, MeasuredCurve], names: dict[str, st
     figure = new_figure("share of the training done", "test accuracy (%)")
     for who, curve in curves.items():
         shares = [samples / curve.x[-1] for samples in curve.x]
-        points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in curve.y]
+        points = [p.times(100) for p in curve.y]
         add_band(figure, shares, points, who)
         figure.add_scatter(
             x=shares,

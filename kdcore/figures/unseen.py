@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from kdcore.experiments.unseen_class import Look
-from kdcore.figures.common import DASHES, HEIGHT, PALETTE, hover_texts, new_figure, scale_x
+from kdcore.figures.common import (
+    DASHES,
+    HEIGHT,
+    PALETTE,
+    add_points,
+    new_figure,
+    scale_x,
+)
 from kdcore.statistics import Interval
 
 if TYPE_CHECKING:
@@ -35,18 +42,8 @@ def recall_figure(
     """
     figure = new_figure(x_title, y_title)
     for key, symbol, dash in (("plain", "circle", "solid"), ("corrected", "circle-open", "dot")):
-        points = [Interval(100 * p.mean, 100 * p.half_width, p.n) for p in recalls[key]]
-        figure.add_scatter(
-            x=list(temperatures),
-            y=[point.mean for point in points],
-            error_y={"array": [p.half_width for p in points], "thickness": 1.5, "width": 5},
-            customdata=hover_texts(points),
-            mode="lines+markers",
-            line={"color": PALETTE["distilled"], "width": 2.5, "dash": dash},
-            marker={"symbol": symbol, "size": 12, "color": PALETTE["distilled"]},
-            name=names[key],
-            hovertemplate="T = %{x}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>",
-        )
+        hover = "T = %{x}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>"
+        add_points(figure, temperatures, recalls[key], names[key], hover, symbol, dash)
         mean, half_width = 100 * hard[key].mean, 100 * hard[key].half_width
         ends = [min(temperatures), max(temperatures)]
         # In the legend rather than at the line: there the soft students' points come and go.

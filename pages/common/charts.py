@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from kdcore.experiments.common import Result, Row
+from kdcore.experiments.common import Row
 from kdcore.statistics import Interval
 from pages.common.words import words
 
@@ -45,12 +45,6 @@ def show(
 def table(rows: Sequence[Row], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return rows of an experiment as a table, with all their columns or some."""
     return pd.DataFrame(rows)[list(columns or rows[0])]
-
-
-def interval(result: Result, row: Row) -> Interval:
-    """Return the student accuracy of a row with its interval."""
-    seeds = getattr(result.settings, "seeds", 1)
-    return Interval(row["student_accuracy"], row["student_accuracy_ci"], seeds)
 
 
 def percent(value: Interval) -> str:
