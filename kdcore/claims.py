@@ -295,6 +295,16 @@ class SameAccuracy:
             return None
         return self.smallest_hard["parameters"] / self.smallest_distilled["parameters"]
 
+    @property
+    def outcome(self) -> Literal["smaller", "same", "larger", "none"]:
+        """Whether the distilled student is smaller, or whether there is none."""
+        times = self.times_smaller
+        if times is None:
+            return "none"
+        if times == 1:
+            return "same"
+        return "smaller" if times > 1 else "larger"
+
 
 def same_accuracy(result: Result) -> SameAccuracy:
     """Find how small a student can be, with and without distillation, for the same accuracy.

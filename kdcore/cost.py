@@ -116,6 +116,11 @@ class Latency:
         return min(1.0, _percentile(shares, 50))
 
     @property
+    def is_mostly_calling(self) -> bool:
+        """Whether calling takes half of the time or more."""
+        return self.calling_share >= 0.5
+
+    @property
     def examples_per_second(self) -> float:
         """Throughput at this batch size."""
         return self.batch / self.median

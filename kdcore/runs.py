@@ -88,6 +88,11 @@ class Run:
     outcome: str = ""
 
     @property
+    def was_predicted(self) -> bool:
+        """Whether the learner made a prediction, and the run says the same."""
+        return bool(self.prediction) and self.prediction == self.outcome
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """What was set, as text."""
         return self.summary.settings

@@ -270,24 +270,19 @@ def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
             width=best["student_width"], accuracy=charts.percent(result.interval(best))
         )
     )
-    needs = {
+    said = {
         "hard_width": hard["student_width"],
         "hard_parameters": f"{hard['parameters']:,}",
     }
-    distilled, difference, times = same.smallest_distilled, same.difference, same.times_smaller
-    if distilled is None or difference is None or times is None:
-        st.markdown(text["none"].format(**needs))
-        return
-    which = "smaller" if times > 1 else "same" if times == 1 else "larger"
-    st.markdown(
-        text[which].format(
-            **needs,
-            width=distilled["student_width"],
-            parameters=f"{distilled['parameters']:,}",
-            times=f"{times:.1f}",
-            difference=charts.points(difference.mean, difference.half_width),
-        )
-    )
+    distilled, difference = same.smallest_distilled, same.difference
+    if distilled is not None and difference is not None:
+        said |= {
+            "width": distilled["student_width"],
+            "parameters": f"{distilled['parameters']:,}",
+            "times": f"{same.times_smaller:.1f}",
+            "difference": charts.points(difference.mean, difference.half_width),
+        }
+    st.markdown(text[same.outcome].format(**said))
 
 
 def claim_words(result: Result) -> dict[str, str]:
@@ -313,14 +308,16 @@ def show_cost(cost: CostResult) -> None:
         )
     )
     st.button(text["again"], icon=":material/timer:", on_click=measure_again)
-    st.markdown(text["work"].format(share=f"{100 / cost.less_work:.3g} %"))
+    st.markdown(text["work"].format(share=f"{100 * cost.share_of_work:.3g} %"))
     for batch, sentences in ((1, text["one"]), (256, text["many"])):
         faster, student = cost.faster(batch), cost.student.latency[batch]
         share = round(100 * student.calling_share)
         st.markdown(
             speed_sentence(faster, sentences)
             + " "
-            + text["mostly_calling" if share >= 50 else "mostly_model"].format(share=share)
+            + text["mostly_calling" if student.is_mostly_calling else "mostly_model"].format(
+                share=share
+            )
         )
     st.markdown(text["included"].format(rounds=cost.rounds))
 
@@ -330,14 +327,15 @@ def cost_rows(cost: CostResult, text: dict[str, Any]) -> list[tuple[str, str, st
     names, run = text["rows"], cost.settings.lab
     teacher, student = cost.teacher, cost.student
 
-    def count(attribute: str) -> tuple[str, str, str, str]:
+    def count(attribute: str, times: float) -> tuple[str, str, str, str]:
         of_teacher, of_student = getattr(teacher, attribute), getattr(student, attribute)
-        ratio = fewer(of_teacher / of_student, text)
-        return names[attribute], f"{of_teacher:,}", f"{of_student:,}", ratio
+        return names[attribute], f"{of_teacher:,}", f"{of_student:,}", fewer(times, text)
 
     rows = [
         (names["units"], str(run.teacher_hidden[0]), str(run.student_hidden[0]), ""),
-        *(count(attribute) for attribute in ("parameters", "bytes", "multiply_adds")),
+        count("parameters", cost.smaller),
+        count("bytes", cost.smaller),
+        count("multiply_adds", cost.less_work),
     ]
     for batch in (1, 256):
         both = [teacher.latency[batch], student.latency[batch]]

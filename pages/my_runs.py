@@ -59,7 +59,7 @@ def show_table(runs: list[Run]) -> None:
         st.caption(words["dropped"].format(most=MOST_RUNS, count=log.dropped))
     guessed = [run for run in runs if run.prediction]
     if guessed:
-        right = sum(run.prediction == run.outcome for run in guessed)
+        right = sum(run.was_predicted for run in guessed)
         st.markdown(words["guessed"].format(made=len(guessed), right=right))
     text = words["columns"]
     figures = {name: text.get(name, text["interval"]) for name in FIGURES}

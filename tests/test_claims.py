@@ -248,6 +248,7 @@ def test_how_much_smaller_a_distilled_student_can_be(
 ) -> None:
     same = same_accuracy(size_result(*means))
     assert same.times_smaller == times
+    assert same.outcome == {None: "none", 0.5: "larger", 1: "same"}.get(times, "smaller")
     assert how_much_smaller(same) == said
     if same.smallest_distilled is not None:
         assert same.difference is not None

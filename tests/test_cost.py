@@ -129,6 +129,11 @@ def test_the_share_of_calling_is_taken_within_rounds() -> None:
     assert latency.calling_share == 0.25
 
 
+def test_half_of_the_time_is_mostly_calling() -> None:
+    assert Latency(1, (2.0,), (1.0,)).is_mostly_calling
+    assert not Latency(1, (2.0,), (0.99,)).is_mostly_calling
+
+
 def test_no_more_than_all_of_the_time_is_calling() -> None:
     assert Latency(1, (2.0,), (3.0,)).calling_share == 1.0
 
@@ -245,6 +250,7 @@ def test_size_and_work_of_both_are_counted(weighed: CostResult) -> None:
     assert student.multiply_adds == 64 * 8 + 8 * 10
     assert weighed.smaller == pytest.approx(teacher.parameters / student.parameters)
     assert weighed.less_work == pytest.approx(8.0)
+    assert weighed.share_of_work == pytest.approx(1 / 8)
 
 
 def test_both_are_timed_on_one_image_and_on_many(weighed: CostResult) -> None:

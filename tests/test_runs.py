@@ -131,6 +131,9 @@ def test_a_prediction_is_kept_beside_the_outcome() -> None:
     run = add(log, summary())
     log.predict(run.number, "high", "low")
     assert (log[run.number].prediction, log[run.number].outcome) == ("high", "low")
+    assert not log[run.number].was_predicted
+    log.predict(run.number, "low", "low")
+    assert log[run.number].was_predicted
     log.predict(99, "high", "low")  # a run that was deleted meanwhile
 
 

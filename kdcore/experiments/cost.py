@@ -76,6 +76,11 @@ class CostResult:
         return self.teacher.multiply_adds / self.student.multiply_adds
 
     @property
+    def share_of_work(self) -> float:
+        """The student's multiply-adds as a share of the teacher's."""
+        return 1 / self.less_work
+
+    @property
     def quality_kept(self) -> float:
         """Accuracy of the students in relation to that of their teachers, means over seeds."""
         return self.lab.distilled.mean / self.lab.teacher.mean
