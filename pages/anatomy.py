@@ -193,9 +193,14 @@ def stepping(example: Example) -> Stepping:
     return state
 
 
-def toggle_playing() -> None:
-    """Play or pause."""
-    st.session_state[_PLAYING] = not st.session_state.get(_PLAYING, False)
+def play(playing: bool) -> None:
+    """Play, or pause.
+
+    While it plays a click can arrive twice: the fragment's timer takes it along when it falls
+    between the click and its own message. So the button says what is to be; a switch would turn
+    back.
+    """
+    st.session_state[_PLAYING] = playing
 
 
 def show_buttons(state: Stepping) -> None:
@@ -205,7 +210,8 @@ def show_buttons(state: Stepping) -> None:
         st.button(
             run["pause"] if playing else run["play"],
             icon=":material/pause:" if playing else ":material/play_arrow:",
-            on_click=toggle_playing,
+            on_click=play,
+            args=(not playing,),
             key="play",
         )
         st.button(

@@ -204,6 +204,16 @@ def test_playing_stops_by_itself_when_nothing_moves_any_more() -> None:
     assert page.session_state["anatomy.state"].steps == 1
 
 
+def test_a_click_on_pause_that_arrives_twice_pauses() -> None:
+    page = opened()
+    page.button(key="play").click().run()
+    assert page.session_state["anatomy.playing"] is True
+    # What its first arrival did: the fragment's timer had taken the click along.
+    page.session_state["anatomy.playing"] = False
+    page.button(key="play").click().run()
+    assert page.session_state["anatomy.playing"] is False
+
+
 def test_step_and_reset_on_the_page() -> None:
     page = opened()
     page.button(key="step").click().run()
