@@ -109,11 +109,9 @@ def add_baseline(figure: Figure, baseline: Interval, name: str) -> None:
     figure.add_hline(
         mean,
         line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]},
-        annotation={
-            "text": f"{name}: {mean:.1f} ± {half_width:.1f} %",
-            "font": {"size": 12, "color": PALETTE["hard"]},
-        },
-        annotation_position="bottom right",
+        # In the legend: written beside the line it would cover the points that come near it.
+        name=f"{name}: {mean:.1f} ± {half_width:.1f} %",
+        showlegend=True,
     )
 
 
