@@ -31,6 +31,7 @@ class Judgement:
     said: Mapping[str, str]
     #: A gain in accuracy that belongs beside it.
     gain: Interval | None = None
+    unit: Unit = "points"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,6 @@ class Claim:
     name: str
     experiment: str
     judge: Callable[[Result], Judgement]
-    unit: Unit = "points"
 
 
 def similarity(result: Result) -> Judgement:
@@ -104,6 +104,7 @@ def factor(result: Result) -> Judgement:
             "without": f"{10 ** without.mean().item():.2g}",
         },
         _difference(result, highest["T²"], highest["none"]),
+        "number",
     )
 
 
@@ -163,16 +164,17 @@ def deployment(result: Result) -> Judgement:
             "share": f"{100 * row['share_of_teacher']:.0f} %",
         },
         result.interval(row, "gain"),
+        "percent",
     )
 
 
 CLAIMS: tuple[Claim, ...] = (
     Claim("similarity", "controls", similarity),
     Claim("temperature", "temperature", sweet_spot),
-    Claim("factor", "t-squared", factor, "number"),
+    Claim("factor", "t-squared", factor),
     Claim("balance", "balance", balance),
     Claim("teacher_size", "teacher-size", bigger_teacher),
-    Claim("deployment", "student-size", deployment, "percent"),
+    Claim("deployment", "student-size", deployment),
 )
 
 

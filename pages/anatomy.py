@@ -383,7 +383,7 @@ def show_factor() -> None:
     judged = factor(result)
     said_of_it = words_of("lesson")["claim"][judged.verdict]
     cards.claim(said["claim"]["text"], said["claim"]["source"], judged.verdict, said_of_it)
-    st.markdown(said["claim"]["measured"].format(**called.judgement("number", judged)))
+    st.markdown(said["claim"]["measured"].format(**called.judgement(judged)))
 
 
 def show_code(functions: list[Callable[..., Any]]) -> None:

@@ -290,7 +290,7 @@ def claim_words(result: Result) -> dict[str, str]:
     reading = {
         "most": f"{100 * MOST:.0f} %",
         "fraction": f"{100 * FRACTION:.0f} %",
-        **called.judgement("percent", deployment(result)),
+        **called.judgement(deployment(result)),
     }
     return {name: text.format(**reading) for name, text in words["claim"].items()}
 

@@ -93,10 +93,9 @@ def in_runs(count: int) -> str:
     return str(text["one_run"] if count == 1 else text["many_runs"].format(count=count))
 
 
-def measured(claim: Claim, said: Judgement) -> str:
+def measured(claim: Claim, judged: Judgement) -> str:
     """Say what one run measured of a claim."""
-    figures = called.judgement(claim.unit, said)
-    return str(words["claims"][claim.name]["measured"].format(**figures))
+    return str(words["claims"][claim.name]["measured"].format(**called.judgement(judged)))
 
 
 def show_evidence(claim: Claim) -> None:

@@ -102,15 +102,15 @@ def add_points(
 
 def add_baseline(figure: Figure, baseline: Interval, name: str) -> None:
     """Add the hard-label student as a line with its interval as a band over the whole width."""
-    mean, half_width = 100 * baseline.mean, 100 * baseline.half_width
+    percent = baseline.times(100)
     figure.add_hrect(
-        mean - half_width, mean + half_width, fillcolor=PALETTE["hard"], opacity=0.16, line_width=0
+        percent.low, percent.high, fillcolor=PALETTE["hard"], opacity=0.16, line_width=0
     )
     figure.add_hline(
-        mean,
+        percent.mean,
         line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]},
         # In the legend: written beside the line it would cover the points that come near it.
-        name=f"{name}: {mean:.1f} ± {half_width:.1f} %",
+        name=f"{name}: {percent.mean:.1f} ± {percent.half_width:.1f} %",
         showlegend=True,
     )
 

@@ -44,12 +44,12 @@ def recall_figure(
     for key, symbol, dash in (("plain", "circle", "solid"), ("corrected", "circle-open", "dot")):
         hover = "T = %{x}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>"
         add_points(figure, temperatures, recalls[key], names[key], hover, symbol, dash)
-        mean, half_width = 100 * hard[key].mean, 100 * hard[key].half_width
+        percent = hard[key].times(100)
         ends = [min(temperatures), max(temperatures)]
         # In the legend rather than at the line: there the soft students' points come and go.
         figure.add_scatter(
             x=ends,
-            y=[mean, mean],
+            y=[percent.mean, percent.mean],
             mode="lines",
             line={
                 "color": PALETTE["hard"],
@@ -57,14 +57,12 @@ def recall_figure(
                 "dash": DASHES["hard"] if key == "plain" else "dot",
             },
             name=names[f"hard_{key}"],
-            hovertemplate=f"{mean:.1f} ± {half_width:.1f} %, n = {hard[key].n}<extra></extra>",
+            hovertemplate=(
+                f"{percent.mean:.1f} ± {percent.half_width:.1f} %, n = {percent.n}<extra></extra>"
+            ),
         )
         figure.add_hrect(
-            mean - half_width,
-            mean + half_width,
-            fillcolor=PALETTE["hard"],
-            opacity=0.12,
-            line_width=0,
+            percent.low, percent.high, fillcolor=PALETTE["hard"], opacity=0.12, line_width=0
         )
     scale_x(figure, temperatures, log_x=True)
     figure.update_yaxes(range=[-4, 104])

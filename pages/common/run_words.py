@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kdcore.runs import Condition, Run
-from kdcore.takeaways import Judgement, Unit
+from kdcore.takeaways import Judgement
 from pages.common import charts
 from pages.common.words import words
 
@@ -49,14 +49,14 @@ def settings(values: Mapping[str, str]) -> str:
     return " · ".join(f"{setting(name)} {value(own)}" for name, own in values.items())
 
 
-def judgement(unit: Unit, judged: Judgement) -> dict[str, str]:
+def judgement(judged: Judgement) -> dict[str, str]:
     """Return what fills the words of a claim: the figure behind it, a gain, what they are of."""
     text = words("my_runs")["values"] | words("takeaways")["verdicts"]
     said = {name: text.get(own, own) for name, own in judged.said.items()}
     figure = judged.figure
-    if unit == "points":
+    if judged.unit == "points":
         said["figure"] = charts.points(figure.mean, figure.half_width)
-    elif unit == "percent":
+    elif judged.unit == "percent":
         said["figure"] = charts.percent(figure)
     else:
         said["figure"] = f"{figure.mean:.1f} ± {figure.half_width:.1f}"
