@@ -129,6 +129,7 @@ def test_deleted_and_cleared_runs_are_gone_and_their_numbers_are_not_used_again(
 def test_a_prediction_is_kept_beside_the_outcome() -> None:
     log = RunLog()
     run = add(log, summary())
+    assert not run.was_predicted
     log.predict(run.number, "high", "low")
     assert (log[run.number].prediction, log[run.number].outcome) == ("high", "low")
     assert not log[run.number].was_predicted

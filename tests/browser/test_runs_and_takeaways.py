@@ -165,6 +165,19 @@ def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
     kept(page, 6)
 
 
+def test_an_answer_is_kept_while_the_visit_goes_on(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/takeaways")
+    chosen, *others = claims["claims"]["balance"]["answers"]
+    balance = card(page, "balance")
+    balance.locator("label").filter(has_text=chosen["text"]).click()
+    expect(balance).to_contain_text(chosen["feedback"])
+    for other in others:
+        expect(balance).not_to_contain_text(other["feedback"])
+    go(page, "my_runs")
+    go(page, "takeaways")
+    expect(balance).to_contain_text(chosen["feedback"])
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_takeaways_look_right_on_paper(app: str, visit: Visit, theme: str) -> None:
     page = visit(f"{app}/takeaways", theme=theme)
