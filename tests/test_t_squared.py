@@ -10,6 +10,7 @@ from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.t_squared import TSquaredMeasured, TSquaredSettings, t_squared
 from kdcore.losses import alpha_without_factor, cross_entropy, distillation_loss, kl_divergence
 from kdcore.takeaways import factor
+from pages.common import run_words
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,11 @@ def test_the_claim_is_supported_over_a_wide_range_and_contradicted_over_a_narrow
     experiment = EXPERIMENTS["t-squared"]
     wide = experiment.run(TSquaredSettings(seeds=5))
     assert factor(wide).verdict == "supported"
+    # Its figure is powers of ten, neither points nor percent.
+    powers = factor(wide).figure
+    assert run_words.judgement(factor(wide))["figure"] == (
+        f"{powers.mean:.1f} ± {powers.half_width:.1f}"
+    )
     # From T = 1 to 2 a confident teacher's soft gradient grows by itself; the factor adds to it.
     narrow = experiment.run(TSquaredSettings(seeds=5, temperatures=(1.0, 2.0)))
     assert factor(narrow).verdict == "contradicted"

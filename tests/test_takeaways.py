@@ -31,6 +31,7 @@ from kdcore.takeaways import (
     tally,
     what_separates,
 )
+from pages.common import run_words
 from pages.common.words import words
 
 
@@ -157,6 +158,12 @@ def test_deployment_names_the_smallest_student_that_does_it() -> None:
     assert (found.verdict, found.said["width"], found.said["share"]) == ("supported", "32", "12 %")
     assert found.figure.mean == 0.96
     assert found.gain == Interval(0.03, 0.01, 8)
+    assert run_words.judgement(found) == {
+        "width": "32",
+        "share": "12 %",
+        "figure": f"96.0 ± {100 * found.figure.half_width:.1f} %",
+        "gain": "+3.0 ± 1.0",
+    }
 
 
 def test_deployment_names_the_best_small_one_where_none_does_it() -> None:
