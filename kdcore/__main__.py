@@ -15,7 +15,7 @@ from kdcore.distillation import LearningCurve
 from kdcore.experiments import EXPERIMENTS, Experiment, Result
 from kdcore.monitor import Monitor
 from kdcore.settings import PARAMETERS
-from kdcore.tables import as_csv, finite
+from kdcore.visit.tables import as_csv, finite
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -13,14 +13,14 @@ import streamlit as st
 import torch
 
 from kdcore import losses
-from kdcore.anatomy import Example, descend, gradient_sizes, loss_of, pulls
 from kdcore.data import digits
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import LabResult, LabSettings
 from kdcore.experiments.t_squared import TSquaredSettings
 from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
 from kdcore.losses import alpha_without_factor, soft_labels
-from kdcore.takeaways import factor
+from kdcore.views.anatomy import Example, descend, gradient_sizes, loss_of, pulls
+from kdcore.visit.evidence import factor
 from pages.common import cards, charts, frame, jobs, runs
 from pages.common import run_words as called
 from pages.common.controls import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore import planes
-from kdcore.planes import OwnPoints, clicked_points, parse_csv
-from kdcore.playground import PlaygroundResult, PlaygroundSettings, playground
+from kdcore.playground import shapes as planes
+from kdcore.playground.film import PlaygroundResult, PlaygroundSettings, playground
+from kdcore.playground.shapes import OwnPoints, clicked_points, parse_csv
 from kdcore.settings import SEED
 from pages.common import charts, frame, jobs, runs
 from pages.common.boundaries import OWN_CLASSES, film

@@ -9,12 +9,12 @@ import streamlit as st
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.drawing import digit_from_drawing, drawing_of, is_strange, strangeness
 from kdcore.experiments.lab import LabResult, LabSettings
 from kdcore.figures import MARKERS, look_alikes_figure, similarity_figure
 from kdcore.losses import soft_labels
-from kdcore.pictures import picture
-from kdcore.similarity import (
+from kdcore.views.drawing import digit_from_drawing, drawing_of, is_strange, strangeness
+from kdcore.views.pictures import picture
+from kdcore.views.similarity import (
     class_means,
     class_similarity,
     look_alikes,

@@ -15,7 +15,6 @@ from kdcore.claims import (
     most_quality_for_a_fraction,
     same_accuracy,
 )
-from kdcore.cost import Fit, Latency, Speedup, measure_latency, multiply_adds, time_calls
 from kdcore.data import digits
 from kdcore.distillation import layer_sizes
 from kdcore.experiments.common import Result
@@ -24,8 +23,16 @@ from kdcore.experiments.lab import LabSettings
 from kdcore.experiments.student_size import StudentSizeSettings, student_size
 from kdcore.figures import published_systems_figure, student_size_figure
 from kdcore.models import parameter_count
-from kdcore.published import System, published_systems
-from kdcore.takeaways import deployment
+from kdcore.practice.latency import (
+    Fit,
+    Latency,
+    Speedup,
+    measure_latency,
+    multiply_adds,
+    time_calls,
+)
+from kdcore.practice.published import System, published_systems
+from kdcore.visit.evidence import deployment
 from pages.common import charts, take_home, visit
 from pages.common import run_words as called
 from pages.common.controls import (

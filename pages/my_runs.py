@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.figures import gains_figure, pair_figure
-from kdcore.runs import MOST_RUNS, Run, as_csv, compare
+from kdcore.visit.runs import MOST_RUNS, Run, as_csv, compare
 from pages.common import charts, frame, visit
 from pages.common import run_words as called
 from pages.common.controls import Controls

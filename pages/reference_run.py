@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from kdcore import reference
 from kdcore.claims import against_chance, how_often_best
 from kdcore.experiments.faults import Faults, FaultsSettings, take_apart
 from kdcore.figures import (
@@ -13,6 +12,7 @@ from kdcore.figures import (
     memorising_figure,
     published_figure,
 )
+from kdcore.reference import run as reference
 from kdcore.statistics import Interval
 from pages.common import charts
 from pages.common.controls import SEED_COUNT, Named

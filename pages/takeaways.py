@@ -11,10 +11,8 @@ import streamlit as st
 
 from kdcore import claims
 from kdcore.experiments import EXPERIMENTS
-from kdcore.jobs import Job, QueueFull
 from kdcore.losses import alpha_without_factor
-from kdcore.runs import Run, identity_of
-from kdcore.takeaways import (
+from kdcore.visit.evidence import (
     CLAIMS,
     Claim,
     Judgement,
@@ -25,6 +23,8 @@ from kdcore.takeaways import (
     tally,
     what_separates,
 )
+from kdcore.visit.jobs import Job, QueueFull
+from kdcore.visit.runs import Run, identity_of
 from pages.common import cards, charts, frame, jobs, runs, visit
 from pages.common import run_words as called
 from pages.common.components import component

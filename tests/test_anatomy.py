@@ -9,14 +9,6 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from kdcore.anatomy import (
-    Example,
-    descend,
-    gradient_sizes,
-    loss_of,
-    pulls,
-    shifted_teacher,
-)
 from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
 from kdcore.losses import (
     distillation_gradient,
@@ -28,6 +20,14 @@ from kdcore.losses import (
 )
 from kdcore.randomness import generator
 from kdcore.statistics import Interval
+from kdcore.views.anatomy import (
+    Example,
+    descend,
+    gradient_sizes,
+    loss_of,
+    pulls,
+    shifted_teacher,
+)
 from pages.common.words import words
 
 SETTINGS = [(1.0, 0.3), (4.0, 0.0), (4.0, 1.0), (0.5, 0.5), (20.0, 0.7)]

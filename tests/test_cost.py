@@ -8,16 +8,24 @@ from typing import Any
 import pytest
 import torch
 
-from kdcore import cost
-from kdcore.cost import Fit, Latency, Speedup, measure_latency, multiply_adds, speedup, time_calls
 from kdcore.distillation import LearningCurve
 from kdcore.experiments import cost as experiments_cost
 from kdcore.experiments.cost import BATCHES, CostResult, CostSettings, weigh
 from kdcore.experiments.lab import LabSettings, lab
 from kdcore.models import MLPStack, parameter_count
 from kdcore.monitor import Monitor
-from kdcore.runs import summarise
+from kdcore.practice import latency as cost
+from kdcore.practice.latency import (
+    Fit,
+    Latency,
+    Speedup,
+    measure_latency,
+    multiply_adds,
+    speedup,
+    time_calls,
+)
 from kdcore.training import Cancelled
+from kdcore.visit.runs import summarise
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kdcore import __main__ as command_line
-from kdcore import distillation, reference
+from kdcore import distillation
 from kdcore.data import digits, few_labels, noisy_labels
 from kdcore.distillation import (
     BatchTable,
@@ -48,6 +48,7 @@ from kdcore.experiments.reference import ReferenceSettings
 from kdcore.experiments.teacher_size import TeacherSizeSettings, teacher_size
 from kdcore.models import parameter_count
 from kdcore.monitor import Monitor, Part
+from kdcore.reference import run as reference
 from kdcore.settings import PARAMETERS, CheckedSettings
 from kdcore.statistics import (
     Interval,
@@ -57,7 +58,7 @@ from kdcore.statistics import (
     verdict,
 )
 from kdcore.store import BoundedStore
-from kdcore.tables import as_csv
+from kdcore.visit.tables import as_csv
 
 STUDENT_COLUMNS = ["student_accuracy", "student_accuracy_ci", "gain", "gain_ci", "verdict"]
 

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.drawing import (
+from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.figures import look_alikes_figure, similarity_figure
+from kdcore.losses import soft_labels
+from kdcore.randomness import generator
+from kdcore.views.drawing import (
     digit_from_drawing,
     drawing_of,
     is_strange,
     strangeness,
 )
-from kdcore.experiments.lab import LabResult, LabSettings, lab
-from kdcore.figures import look_alikes_figure, similarity_figure
-from kdcore.losses import soft_labels
-from kdcore.pictures import picture
-from kdcore.randomness import generator
-from kdcore.similarity import (
+from kdcore.views.pictures import picture
+from kdcore.views.similarity import (
     class_means,
     class_similarity,
     look_alikes,

@@ -15,9 +15,9 @@ import torch
 
 from kdcore.distillation import LearningCurve
 from kdcore.experiments.temperature import TemperatureSettings, temperature
-from kdcore.jobs import Job, JobPool, QueueFull
 from kdcore.monitor import Monitor
 from kdcore.training import Cancelled
+from kdcore.visit.jobs import Job, JobPool, QueueFull
 
 #: Far longer than anything here takes; reached only if something hangs.
 PATIENCE = 20.0
@@ -484,7 +484,7 @@ def test_a_job_stopped_while_a_worker_takes_it_does_not_start(
 def test_a_process_that_ends_does_not_wait_for_its_training() -> None:
     program = """
 import time
-from kdcore.jobs import JobPool
+from kdcore.visit.jobs import JobPool
 
 def endless(settings, monitor):
     while not monitor.is_cancelled():

@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from kdcore.losses import soft_labels
-from kdcore.planes import (
+from kdcore.playground.film import (
+    FRAMES,
+    GRID,
+    Film,
+    PlaygroundResult,
+    PlaygroundSettings,
+    playground,
+)
+from kdcore.playground.film import grid as grid_cells
+from kdcore.playground.shapes import (
     PLANES,
     TEST_POINTS,
     OwnPoints,
@@ -17,8 +26,6 @@ from kdcore.planes import (
     parse_csv,
     plane,
 )
-from kdcore.playground import FRAMES, GRID, Film, PlaygroundResult, PlaygroundSettings, playground
-from kdcore.playground import grid as grid_cells
 
 SETS = sorted(PLANES)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kdcore.figures import published_systems_figure
-from kdcore.published import Figures, System, published_systems
+from kdcore.practice.published import Figures, System, published_systems
 
 SYSTEMS = {system.name: system for system in published_systems()}
 NAMES = {"teacher": "teacher", "usual": "GLUE", "other": "another measure"}

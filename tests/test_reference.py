@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdcore import reference
-from kdcore.reference import (
+from kdcore.reference import run as reference
+from kdcore.reference.run import (
     CHANCE,
     PUBLISHED,
     TABLES,

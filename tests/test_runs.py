@@ -15,9 +15,11 @@ from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.balance import BalanceMapSettings, best_alpha_map
 from kdcore.experiments.faults import FaultsSettings, take_apart
 from kdcore.experiments.lab import LabSettings, lab
-from kdcore.planes import OwnPoints
-from kdcore.playground import PlaygroundSettings, playground
-from kdcore.runs import (
+from kdcore.playground.film import PlaygroundSettings, playground
+from kdcore.playground.shapes import OwnPoints
+from kdcore.settings import PARAMETERS
+from kdcore.statistics import Interval, mean_interval, paired_difference
+from kdcore.visit.runs import (
     MOST_RUNS,
     Condition,
     Data,
@@ -29,8 +31,6 @@ from kdcore.runs import (
     identity_of,
     summarise,
 )
-from kdcore.settings import PARAMETERS
-from kdcore.statistics import Interval, mean_interval, paired_difference
 from pages.common import run_words
 from pages.common.words import words
 

@@ -9,7 +9,7 @@ from kdcore.claims import gradient_changes
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.t_squared import TSquaredMeasured, TSquaredSettings, t_squared
 from kdcore.losses import alpha_without_factor, cross_entropy, distillation_loss, kl_divergence
-from kdcore.takeaways import factor
+from kdcore.visit.evidence import factor
 from pages.common import run_words
 
 

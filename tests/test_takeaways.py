@@ -15,7 +15,7 @@ from kdcore.experiments.balance import BalanceSettings
 from kdcore.experiments.common import Measured, Result
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.statistics import Interval, paired_difference, verdict
-from kdcore.takeaways import (
+from kdcore.visit.evidence import (
     CLAIMS,
     Judgement,
     balance,

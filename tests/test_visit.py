@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kdcore.runs import MOST_RUNS, Condition, RunLog, Summary
 from kdcore.statistics import mean_interval, paired_difference
-from kdcore.takeaways import CLAIMS, Claim
+from kdcore.visit.evidence import CLAIMS, Claim
+from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
 from tests.test_runs import NOON
 

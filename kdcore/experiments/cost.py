@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from kdcore.cost import (
+from kdcore.distillation import LearningCurve
+from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.models import MLPStack, parameter_count
+from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.practice.latency import (
     BYTES_PER_PARAMETER,
     ROUNDS,
     Latency,
@@ -16,10 +20,6 @@ from kdcore.cost import (
     multiply_adds,
     speedup,
 )
-from kdcore.distillation import LearningCurve
-from kdcore.experiments.lab import LabResult, LabSettings, lab
-from kdcore.models import MLPStack, parameter_count
-from kdcore.monitor import SILENT, Monitor, Part
 from kdcore.training import Cancelled
 
 #: One example, as in an app that answers a finger; and many, as on a server.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kdcore.distillation import LearningCurve
 from kdcore.monitor import SILENT, Monitor
-from kdcore.reference import (
+from kdcore.reference.run import (
     MAX_SEEDS,
     TABLES,
     Cell,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kdcore.experiments.common import Measured
 from kdcore.monitor import SILENT, Monitor
-from kdcore.reference import reproduce
+from kdcore.reference.run import reproduce
 from kdcore.settings import CheckedSettings
 
 
@@ -19,5 +19,5 @@ class ReferenceSettings(CheckedSettings):
 
 
 def reference(settings: ReferenceSettings, monitor: Monitor = SILENT) -> Measured:
-    """Return the published rows beside their reproduction; see :mod:`kdcore.reference`."""
+    """Return the published rows beside their reproduction; see :mod:`kdcore.reference.run`."""
     return Measured(list(reproduce()))

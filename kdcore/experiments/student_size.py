@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdcore.cost import BYTES_PER_PARAMETER, multiply_adds
 from kdcore.data import digits
 from kdcore.distillation import layer_sizes, train_teachers
 from kdcore.experiments.common import (
@@ -24,6 +23,7 @@ from kdcore.experiments.common import (
 )
 from kdcore.models import parameter_count
 from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.practice.latency import BYTES_PER_PARAMETER, multiply_adds
 from kdcore.settings import CheckedSettings
 from kdcore.statistics import mean_interval
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from plotly.subplots import make_subplots
 
-from kdcore.anatomy import Example, GradientSizes, Pulls, pulls, shifted_teacher
 from kdcore.figures.common import (
     PALETTE,
     QUIET,
@@ -20,6 +19,7 @@ from kdcore.figures.common import (
 )
 from kdcore.losses import soft_labels
 from kdcore.statistics import Interval
+from kdcore.views.anatomy import Example, GradientSizes, Pulls, pulls, shifted_teacher
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

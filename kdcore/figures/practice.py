@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kdcore.experiments.common import Row
 from kdcore.figures.common import DASHES, MARKERS, PALETTE, QUIET, hover_texts, new_figure
-from kdcore.published import System
+from kdcore.practice.published import System
 from kdcore.statistics import Interval
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kdcore.figures.common import MARKERS, PALETTE, QUIET, add_chance, new_figure
-from kdcore.reference import LayerChange, Memorising
+from kdcore.reference.run import LayerChange, Memorising
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -12,8 +12,8 @@ from typing import Any
 import streamlit as st
 
 from kdcore.figures import MARKERS, PALETTE
-from kdcore.planes import FEWEST_CLICKS_PER_CLASS
-from kdcore.playground import GRID, Film, PlaygroundResult
+from kdcore.playground.film import GRID, Film, PlaygroundResult
+from kdcore.playground.shapes import FEWEST_CLICKS_PER_CLASS
 from pages.common.components import component
 
 _KEY = "boundaries-film"

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 from torch import Tensor
 
-from kdcore.pictures import picture
+from kdcore.views.pictures import picture
 
 
 def show(

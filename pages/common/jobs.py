@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from kdcore.jobs import Job, JobPool
 from kdcore.monitor import Monitor
+from kdcore.visit.jobs import Job, JobPool
 from pages.common import turns
 from pages.common.words import words
 
@@ -39,7 +39,7 @@ def request(
 
     Raises
     ------
-    kdcore.jobs.QueueFull
+    kdcore.visit.jobs.QueueFull
         If too many others wait already.
     """
     slot = f"{page}.job"

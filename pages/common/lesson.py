@@ -18,11 +18,11 @@ from kdcore.claims import ClaimVerdict
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.common import Result
 from kdcore.figures import live_curves_figure
-from kdcore.jobs import Job
 from kdcore.monitor import Monitor
 from kdcore.settings import CheckedSettings
-from kdcore.tables import as_csv
 from kdcore.take_home import as_script, has_script
+from kdcore.visit.jobs import Job
+from kdcore.visit.tables import as_csv
 from pages.common import cards, charts, frame, jobs, runs, visit
 from pages.common.controls import Control, Controls
 from pages.common.words import words

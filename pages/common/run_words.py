@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kdcore.runs import Condition, Run
-from kdcore.takeaways import Judgement
+from kdcore.visit.evidence import Judgement
+from kdcore.visit.runs import Condition, Run
 from pages.common import charts
 from pages.common.words import words
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from kdcore.experiments.lab import LabResult, LabSettings, lab
-from kdcore.jobs import Job, QueueFull
 from kdcore.monitor import Monitor
-from kdcore.runs import Run, summarise
+from kdcore.visit.jobs import Job, QueueFull
+from kdcore.visit.runs import Run, summarise
 from pages.common import frame, jobs, visit
 from pages.common.controls import Controls
 from pages.common.words import words

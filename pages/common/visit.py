@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from kdcore import takeaways
-from kdcore.runs import RunLog
-from kdcore.takeaways import CLAIMS
+from kdcore.visit import evidence as takeaways
+from kdcore.visit.evidence import CLAIMS
+from kdcore.visit.runs import RunLog
 from pages.common.words import words
 
 _LOG = "visit.runs"

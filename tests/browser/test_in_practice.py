@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from kdcore.published import published_systems
+from kdcore.practice.published import published_systems
 from pages.common.words import words
 from tests.browser.conftest import Visit
 from tests.browser.test_lessons import CHART, figures, wait_for_result

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from kdcore.takeaways import CLAIMS
+from kdcore.visit.evidence import CLAIMS
 from pages.common.words import words
 from tests.browser.conftest import Visit
 from tests.browser.test_lessons import wait_for_result

@@ -20,11 +20,11 @@ from kdcore.experiments.common import Result, Row
 from kdcore.experiments.cost import CostResult
 from kdcore.experiments.faults import Faults
 from kdcore.experiments.lab import LabResult
-from kdcore.playground import PlaygroundResult
+from kdcore.playground.film import PlaygroundResult
 from kdcore.settings import PARAMETERS
 from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
-from kdcore.tables import write_csv
-from kdcore.takeaways import Judgement, judgements
+from kdcore.visit.evidence import Judgement, judgements
+from kdcore.visit.tables import write_csv
 
 #: Runs that are kept of one visit; the oldest that is not pinned makes room.
 MOST_RUNS = 200

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-FACTS = Path(__file__).resolve().parents[1] / "assets" / "facts" / "published_systems.toml"
+FACTS = Path(__file__).resolve().parents[2] / "assets" / "facts" / "published_systems.toml"
 
 #: Figures are given to two or three digits; a relative difference below this is rounding.
 ROUNDING = 0.005

@@ -1,0 +1,1 @@
+"""Distillation in practice: what published systems keep, and what an answer costs here."""

@@ -1,0 +1,1 @@
+"""The published reference run: its tables, the run itself, and what is wrong with it."""

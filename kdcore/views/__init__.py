@@ -1,0 +1,1 @@
+"""What single pages look at; each module serves one page."""

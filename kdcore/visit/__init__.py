@@ -1,0 +1,1 @@
+"""What one visit needs: the queue, the runs, the evidence, the tables. No mathematics."""
