@@ -6,15 +6,14 @@ import argparse
 import json
 import math
 import sys
-from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 import torch
 
-from kdcore.distillation import LearningCurve
-from kdcore.experiments import EXPERIMENTS, Experiment, Result
-from kdcore.monitor import Monitor
-from kdcore.settings import PARAMETERS
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.result import AnyResult
+from kdcore.monitor import LearningCurve, Monitor
+from kdcore.settings import help_of
 from kdcore.visit.tables import as_csv, finite
 
 
@@ -52,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Threads that wait for each other at barriers cost more than they give on few cores.
     torch.set_num_threads(1)
     try:
-        settings = experiment.settings_from_text(_settings_texts(options, experiment))
+        settings = experiment.settings.from_texts(_settings_texts(options))
         result = experiment.run(settings, ProgressLine())
     except ValueError as refusal:
         parser.error(str(refusal))
@@ -79,7 +78,7 @@ def _parser() -> OneLineParser:
     return parser
 
 
-def _settings_texts(options: argparse.Namespace, experiment: Experiment) -> dict[str, str]:
+def _settings_texts(options: argparse.Namespace) -> dict[str, str]:
     texts = {}
     for assignment in options.set:
         key, equals, value = assignment.partition("=")
@@ -95,24 +94,23 @@ def _listing() -> str:
     lines = []
     for experiment in EXPERIMENTS.values():
         lines.append(f"{experiment.name}: {experiment.question}")
-        default = experiment.settings()
-        for field in fields(default):  # type: ignore[arg-type]
-            parameter = PARAMETERS[field.name]
-            value = parameter.format(getattr(default, field.name))
-            lines.append(f"    {field.name}={value}    {parameter.help} ({parameter.accepts})")
+        for name, parameter in experiment.settings.parameters().items():
+            value = parameter.format(parameter.default)
+            lines.append(f"    {name}={value}    {help_of(name)} ({parameter.accepts})")
     return "\n".join(lines)
 
 
-def _table(result: Result) -> str:
+def _table(result: AnyResult) -> str:
     cells = [list(result.rows[0])] + [[_cell(v) for v in row.values()] for row in result.rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
-    settings = ", ".join(
-        f"{name}={PARAMETERS[name].format(value)}"
-        for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
-    )
-    title = f"{result.experiment}: {settings}" if settings else result.experiment
-    return "\n".join([title, *lines, f"{result.seconds:.1f} s"])
+    settings = ", ".join(f"{name}={text}" for name, text in result.settings.texts().items())
+    title = f"{result.name}: {settings}" if settings else result.name
+    said = [
+        f"{name}: {judged.verdict} ({judged.figure.mean:.4g} ± {judged.figure.half_width:.2g})"
+        for name, judged in result.judgements().items()
+    ]
+    return "\n".join([title, *lines, *said, f"{result.seconds:.1f} s"])
 
 
 def _cell(value: Any) -> str:

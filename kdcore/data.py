@@ -15,8 +15,12 @@ from kdcore.randomness import generator
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
-#: Images of each class in the training pool: 10 classes × 90 = 900 images, the rest is for testing.
+#: An image is 8×8 pixels of one of ten digits.
+PIXELS, CLASSES = 64, 10
+#: Images of each class in the training pool, the rest is for testing.
 TRAINING_IMAGES_PER_CLASS = 90
+#: Images of the training pool.
+POOL = CLASSES * TRAINING_IMAGES_PER_CLASS
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +44,16 @@ class Dataset:
     test: LabelledImages
 
 
-@lru_cache(maxsize=1)
-def digits() -> Dataset:
+@lru_cache(maxsize=8)
+def digits(split: int = 0) -> Dataset:
     """Return the UCI handwritten digits: 900 training images, 897 test images, 64 pixels.
 
-    The split is fixed and class-balanced in the training pool.
+    Every split is fixed, and class-balanced in the training pool.
+
+    Parameters
+    ----------
+    split
+        Which of the splits into training pool and test set; 0 is the usual one.
 
     Notes
     -----
@@ -53,13 +62,13 @@ def digits() -> Dataset:
     """
     with gzip.open(ASSETS / "digits" / "digits.csv.gz", "rt", newline="") as file:
         table = torch.tensor([[float(cell) for cell in row] for row in csv.reader(file)])
-    inputs, labels = table[:, :64] / 16, table[:, 64].long()
-    training_rows = _rows_per_class(labels, TRAINING_IMAGES_PER_CLASS, generator(0, "split"))
+    inputs, labels = table[:, :PIXELS] / 16, table[:, PIXELS].long()
+    training_rows = _rows_per_class(labels, TRAINING_IMAGES_PER_CLASS, generator(split, "split"))
     is_training = torch.zeros(len(labels), dtype=torch.bool)
     is_training[training_rows] = True
     return Dataset(
-        name="digits",
-        classes=10,
+        name=f"digits, split {split}",
+        classes=CLASSES,
         training=LabelledImages(inputs[is_training], labels[is_training]),
         test=LabelledImages(inputs[~is_training], labels[~is_training]),
     )

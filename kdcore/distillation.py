@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,20 +11,12 @@ from torch import Tensor
 from kdcore.data import Dataset, few_labels
 from kdcore.losses import distillation_gradient, hard_gradient, kl_divergence
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.store import BoundedStore
 from kdcore.training import Objective, Progress, TrainingSettings, train
 
 #: Points on a learning curve; each costs one pass over the test set.
 CURVE_POINTS = 12
-
-
-@dataclass
-class LearningCurve:
-    """Test accuracy while training: after ``samples_seen[i]``, ``accuracy[i]`` is ``[S, C]``."""
-
-    samples_seen: list[int] = field(default_factory=list)
-    accuracy: list[Tensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,6 +66,8 @@ class Task:
     generations: int = 1
     #: Networks of a cohort.
     peers: int = PEERS
+    #: Samples that each student sees.
+    samples: int = TrainingSettings.samples_seen
 
     @property
     def teachers(self) -> Teachers:
@@ -90,7 +92,7 @@ class Task:
             MLPStack.initialise(sizes, self.seeds, len(peers), peers),
             self.rows,
             objective,
-            TrainingSettings(),
+            TrainingSettings(self.samples),
             monitor,
             stage,
             extra_parameters=extra_parameters,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    from kdcore.distillation import LearningCurve
+from torch import Tensor
+
+
+@dataclass
+class LearningCurve:
+    """Test accuracy while training: after ``samples_seen[i]``, ``accuracy[i]`` is ``[S, C]``."""
+
+    samples_seen: list[int] = field(default_factory=list)
+    accuracy: list[Tensor] = field(default_factory=list)
 
 
 class Monitor:

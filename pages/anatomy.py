@@ -14,26 +14,19 @@ import torch
 
 from kdcore import losses
 from kdcore.data import digits
-from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.lab import LabResult, LabSettings
-from kdcore.experiments.t_squared import TSquaredSettings
+from kdcore.experiments import t_squared
+from kdcore.experiments.lab import LabSettings, MeasuredLab
+from kdcore.experiments.t_squared import TSquaredSettings, factor
 from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
 from kdcore.losses import alpha_without_factor, soft_labels
+from kdcore.settings import ALPHA, TEMPERATURE, Number
 from kdcore.views.anatomy import Example, descend, gradient_sizes, loss_of, pulls
-from kdcore.visit.evidence import factor
-from pages.common import cards, charts, frame, jobs, runs
+from pages.common import cards, charts, frame, jobs
 from pages.common import run_words as called
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    TEMPERATURE_SLIDER,
-    Choice,
-    Controls,
-    Named,
-    Remembered,
-    Toggle,
-    nearest_number,
-)
+from pages.common.answer import ask, ask_lab
+from pages.common.lesson import provenance_of
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
+from pages.common.widgets import Choice, Controls, Named, Remembered, Toggle, control_of
 from pages.common.words import words as words_of
 
 #: What the Lab trains unless asked otherwise: on a warm server it is there already.
@@ -95,41 +88,16 @@ class Logits:
             st.warning(trouble)
 
 
-@dataclass(frozen=True)
-class Rate:
-    """The step size."""
-
-    name: str = "rate"
-    default: float = 1.0
-    options: tuple[float, ...] = (0.1, 0.5, 1.0, 2.0, 4.0)
-
-    def read(self, written: str) -> tuple[float, str | None]:
-        return nearest_number(written, self.name, self.default, self._fit)
-
-    def _fit(self, value: float) -> float:
-        if value != value:
-            raise ValueError
-        return min(self.options, key=lambda option: abs(option - value))
-
-    def write(self, value: float) -> str:
-        return f"{value:g}"
-
-    def show(self, key: str) -> None:
-        st.select_slider(
-            text["rate"], self.options, key=key, help=text["rate_help"], persist_state="session"
-        )
-
-
 controls = Controls(
     "anatomy",
     [
-        TEMPERATURE_SLIDER,
-        ALPHA_SLIDER,
-        Rate(),
+        control_of(TEMPERATURE),
+        control_of(ALPHA),
+        Choice(Number("rate", 0.1, 4.0, 1.0, (0.1, 0.5, 1.0, 2.0, 4.0), as_slider=True)),
         Named("source", text["source"], text["source_help"], text["sources"], "digit", True),
         Remembered("digit", THUMBNAILS[8], len(digits().test) - 1),
         Named("student", text["student"], text["student_help"], text["students"], "blank"),
-        Choice("label", text["label"], text["label_help"], tuple(range(classes)), 3),
+        Choice(Number("label", 0, classes - 1, 3, tuple(range(classes)), whole=True)),
         Logits("teacher_logits", text["teacher_logits"], (0, 1, 2, 8, -2, 4, 0, 1, 5, 2)),
         Logits("student_logits", text["student_logits"], (0,) * classes),
         Toggle("factor", words["factor"]["toggle"]),
@@ -141,7 +109,7 @@ controls.show_notes()
 # ------------------------------------------------------------------------------------ the example
 
 
-def first_example(result: LabResult | None) -> Example | None:
+def first_example(result: MeasuredLab | None) -> Example | None:
     """Return the chosen example before the first step; None while the teacher is trained."""
     if controls["source"] == "hand":
         student, teacher = (
@@ -286,7 +254,7 @@ def alternative_of(state: Stepping) -> str:
 # --------------------------------------------------------------------------------- the factor T²
 
 
-def show_sizes(result: LabResult) -> None:
+def show_sizes(result: MeasuredLab, seconds: float) -> None:
     """Draw the size of the soft gradient over T, with the factor T² and without it."""
     said, logits = words["size"], result.example_logits
     labels = digits().test.labels
@@ -324,7 +292,7 @@ def show_sizes(result: LabResult) -> None:
         ),
         key="sizes",
     )
-    charts.provenance(said["provenance"].format(n=len(labels), seconds=f"{result.seconds:.1f}"))
+    charts.provenance(said["provenance"].format(n=len(labels), seconds=f"{seconds:.1f}"))
     st.markdown(
         said["limit_explained"].format(
             share=f"{sizes.squared[-1].mean / sizes.limit:.2f}",
@@ -335,7 +303,7 @@ def show_sizes(result: LabResult) -> None:
 
 def factor_settings() -> TSquaredSettings:
     """Return the settings of the students that are trained with the factor and without it."""
-    return TSquaredSettings(alpha=controls["alpha"])
+    return controls.settings(TSquaredSettings)
 
 
 def show_factor() -> None:
@@ -352,11 +320,9 @@ def show_factor() -> None:
     controls.show("factor")
     if not controls["factor"]:
         return
-    job, result = runs.ask("factor", EXPERIMENTS["t-squared"].run, factor_settings, controls)
-    if job is None:
-        return
-    if result is None or not job.is_done:
-        jobs.follow(job, jobs.show_progress)
+    answered = ask(t_squared.EXPERIMENT, factor_settings, controls)
+    answered.follow(jobs.show_progress)
+    result = answered.result
     if result is None:
         return
     baseline, *taught = result.rows
@@ -378,12 +344,12 @@ def show_factor() -> None:
         ),
         key="factor-chart",
     )
-    seeds = len(result.accuracy)
-    charts.provenance(said["provenance"].format(n=seeds, seconds=f"{result.seconds:.1f}"))
+    charts.provenance(provenance_of(result))
     judged = factor(result)
     said_of_it = words_of("lesson")["claim"][judged.verdict]
-    cards.claim(said["claim"]["text"], said["claim"]["source"], judged.verdict, said_of_it)
-    st.markdown(said["claim"]["measured"].format(**called.judgement(judged)))
+    claim = words["claims"]["factor"]
+    cards.claim(claim["text"], claim["source"], judged.verdict, said_of_it)
+    st.markdown(claim["measured"].format(**called.judgement(judged)))
 
 
 def show_code(functions: list[Callable[..., Any]]) -> None:
@@ -397,7 +363,7 @@ def show_code(functions: list[Callable[..., Any]]) -> None:
 # -------------------------------------------------------------------------------------- the page
 
 
-def example_digits(result: LabResult | None) -> list[ExampleDigit]:
+def example_digits(result: MeasuredLab | None) -> list[ExampleDigit]:
     """Return the digits to choose from; their bars are not drawn here."""
     test = digits().test
     return [
@@ -409,7 +375,7 @@ def example_digits(result: LabResult | None) -> list[ExampleDigit]:
     ]
 
 
-def show_source(result: LabResult | None) -> None:
+def show_source(result: MeasuredLab | None) -> None:
     """Draw what chooses the example."""
     left, right = st.columns([5, 8], gap="large")
     with left, st.container(key="control-row", horizontal=True):
@@ -432,7 +398,8 @@ def show_source(result: LabResult | None) -> None:
         )
 
 
-job, result = runs.ask_lab(lambda: SETTINGS, controls)
+answered = ask_lab(lambda: SETTINGS, controls)
+result = answered.result.measured if answered.result else None
 
 with st.container(key="controls"):
     first, second, third = st.columns(3, gap="medium")
@@ -452,7 +419,7 @@ with left:
         ticking = TICK_SECONDS if st.session_state.get(_PLAYING, False) else None
         st.fragment(show_example, run_every=ticking)(stepping(example))
     else:
-        jobs.follow(job, jobs.show_progress)
+        answered.follow(jobs.show_progress)
         charts.placeholder(FIGURE_HEIGHT)
 with right:
     st.subheader(words["read"]["heading"], anchor=False)
@@ -462,11 +429,11 @@ with right:
 
 left, right = st.columns(2, gap="large")
 with left:
-    if result:
-        show_sizes(result)
+    if answered.result and result:
+        show_sizes(result, answered.result.seconds)
         show_factor()
     elif example is not None:
-        jobs.follow(job, jobs.show_progress)
+        answered.follow(jobs.show_progress)
 with right:
     show_code(
         [

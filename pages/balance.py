@@ -5,59 +5,38 @@ from __future__ import annotations
 import streamlit as st
 
 from kdcore import losses
-from kdcore.claims import balance_beats_either, position_of_best
+from kdcore.claims import position_of_best
 from kdcore.data import noisy_labels
 from kdcore.experiments.balance import (
-    BalanceMap,
+    EXPERIMENT,
+    MAP,
     BalanceMapSettings,
     BalanceSettings,
-    best_alpha_map,
 )
-from kdcore.experiments.common import Result
+from kdcore.experiments.result import AnyResult
 from kdcore.figures import accuracy_figure, alpha_range, best_alpha_figure
 from kdcore.statistics import not_told_apart
 from pages.common import charts
-from pages.common.controls import (
-    LABELLED_IMAGES,
-    SEED_COUNT,
-    TEACHER_SEES,
-    TEMPERATURE_SLIDER,
-    WRONG_LABELS,
-    Toggle,
-)
 from pages.common.lesson import Lesson
+from pages.common.widgets import Toggle
 
 lesson = Lesson(
     "balance",
-    [
-        TEACHER_SEES,
-        LABELLED_IMAGES.with_default(300),
-        WRONG_LABELS,
-        TEMPERATURE_SLIDER,
-        SEED_COUNT.with_default(20),
-    ],
+    BalanceSettings,
+    ["teacher_labels", "labels", "label_noise", "temperature"],
     extras=lambda text: [Toggle("map", text["map"]["toggle"])],
 )
 controls, words = lesson.controls, lesson.words
 
 
-def settings() -> BalanceSettings:
-    """Return the settings of the run from the controls."""
-    return BalanceSettings(
-        labels=controls["labels"],
-        label_noise=controls["label_noise"],
-        teacher_labels=controls["teacher_labels"],
-        temperature=controls["temperature"],
-        seeds=controls["seeds"],
-    )
-
-
 def map_settings() -> BalanceMapSettings:
     """Return the settings of the map: the run's, but for what the map spans."""
-    return BalanceMapSettings(labels=controls["labels"], temperature=controls["temperature"])
+    return controls.settings(BalanceMapSettings, seeds=BalanceMapSettings().seeds)
 
 
-def show_accuracy(result: Result, alphas: list[float], best: int, alike: tuple[int, ...]) -> None:
+def show_accuracy(
+    result: AnyResult, alphas: list[float], best: int, alike: tuple[int, ...]
+) -> None:
     """The student over α, from the teacher alone to the labels alone."""
     text = words["accuracy"]
     others = ", ".join(f"{alphas[i]:g}" for i in alike if i != best)
@@ -77,10 +56,9 @@ def show_accuracy(result: Result, alphas: list[float], best: int, alike: tuple[i
     )
 
 
-def show_loss(result: Result, best_alpha: float) -> None:
+def show_loss(result: AnyResult, best_alpha: float) -> None:
     """The formula with the numbers of this run put in."""
     text, run = words["loss"], result.settings
-    assert isinstance(run, BalanceSettings)
     st.subheader(text["heading"], anchor=False)
     st.latex(
         rf"\mathcal{{L}} = {best_alpha:g}\cdot\mathrm{{CE}} + {1 - best_alpha:.3g}\cdot "
@@ -105,19 +83,11 @@ def show_map() -> None:
     controls.show("map")
     if not controls["map"]:
         return
-    best_map: BalanceMap | None = lesson.run_beside("map", best_alpha_map, map_settings)
-    if not best_map:
+    result = lesson.run_beside(MAP, map_settings)
+    if not result:
         return
-    rows = [
-        {
-            "teacher_labels": cell.teacher_labels,
-            "teacher_accuracy": cell.teacher.mean,
-            "label_noise": cell.label_noise,
-            "best_alpha": cell.best_alpha,
-            "not_told_apart": ", ".join(f"{alpha:g}" for alpha in cell.alike),
-        }
-        for cell in best_map.cells
-    ]
+    best_map = result.measured
+    rows = result.rows
     charts.show(
         best_alpha_figure(best_map, text["x"], text["y"], text["colour"]),
         charts.table(rows),
@@ -131,11 +101,10 @@ def show_map() -> None:
         key="map-chart",
     )
     st.caption(text["sure"])
-    lesson.provenance(best_map.settings.seeds, best_map.seconds)
 
 
 if lesson.predict():
-    result = lesson.run("balance", settings)
+    result = lesson.run(EXPERIMENT)
     if result:
         alphas = [row["alpha"] for row in result.rows]
         best, alike = not_told_apart(result.accuracy)
@@ -146,7 +115,7 @@ if lesson.predict():
             with right:
                 show_loss(result, alphas[best])
             lesson.compare(position_of_best(result.accuracy))
-            lesson.claim(balance_beats_either(result))
-        lesson.explain([losses.distillation_loss, noisy_labels])
+            lesson.claims(result)
+        lesson.explain([losses.distillation_gradient, noisy_labels], [losses.distillation_loss])
         show_map()
         lesson.tries()

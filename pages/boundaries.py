@@ -7,25 +7,25 @@ from typing import Any
 
 import streamlit as st
 
+from kdcore.experiments.playground import (
+    EXPERIMENT,
+    MeasuredFilms,
+    PlaygroundResult,
+    PlaygroundSettings,
+    playground,
+)
 from kdcore.playground import shapes as planes
-from kdcore.playground.film import PlaygroundResult, PlaygroundSettings, playground
 from kdcore.playground.shapes import OwnPoints, clicked_points, parse_csv
 from kdcore.settings import SEED
-from pages.common import charts, frame, jobs, runs
+from pages.common import charts, frame, jobs
+from pages.common.answer import Answer, ask
 from pages.common.boundaries import OWN_CLASSES, film
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    LABELS_PER_CLASS_CHOICE,
-    PLANE_NOISE_SLIDER,
-    PLANE_POINTS_CHOICE,
-    STUDENT_WIDTH,
-    TEACHER_WIDTH,
-    TEMPERATURE_SLIDER,
-    Controls,
-    Named,
-    Remembered,
-)
 from pages.common.live_bars import temperature_slider
+from pages.common.widgets import Controls, Named, control_of
+from pages.common.words import say
+
+#: What describes a made-up set of points, and not the learner's own.
+DESCRIBED = ("plane", "points", "noise")
 
 EXAMPLE_FILE = "height,weight,animal\n" + "".join(
     f"{20 + step + 18 * k},{3 + step * step % 7 + 9 * k},{name}\n"
@@ -45,14 +45,11 @@ controls = Controls(
             "spirals",
             as_tabs=True,
         ),
-        TEMPERATURE_SLIDER,
-        ALPHA_SLIDER,
-        TEACHER_WIDTH.with_default(64),
-        STUDENT_WIDTH.with_default(16),
-        LABELS_PER_CLASS_CHOICE,
-        PLANE_POINTS_CHOICE,
-        PLANE_NOISE_SLIDER,
-        Remembered("seed", 0, int(SEED.maximum)),
+        *(
+            control_of(parameter)
+            for name, parameter in PlaygroundSettings.parameters().items()
+            if name != "plane"
+        ),
     ],
 )
 controls.show_notes()
@@ -73,7 +70,7 @@ def take_points(placed: Any) -> None:
     try:
         own["own"] = clicked_points(placed if isinstance(placed, list) else [])
     except ValueError as trouble:
-        st.session_state[TROUBLE] = str(trouble)
+        st.session_state[TROUBLE] = say(trouble)
 
 
 def placed_points() -> list[tuple[float, float, int]] | None:
@@ -103,7 +100,7 @@ def upload() -> None:
         own["csv"] = parse_csv(file.getvalue())
     except ValueError as trouble:
         kept = f" {text['kept']}" if "csv" in own else ""
-        st.error(text["refused"].format(reason=trouble) + kept, icon=":material/error:")
+        st.error(text["refused"].format(reason=say(trouble)) + kept, icon=":material/error:")
 
 
 def settings() -> PlaygroundSettings | None:
@@ -112,33 +109,25 @@ def settings() -> PlaygroundSettings | None:
     brought = kind in ("own", "csv")
     if brought and kind not in own:
         return None
+    if not brought:
+        return controls.settings(PlaygroundSettings)
     # What does not describe the learner's points must not make another run of them.
-    described = {} if brought else {name: controls[name] for name in ("plane", "points", "noise")}
-    return PlaygroundSettings(
-        **described,
-        temperature=controls["temperature"],
-        alpha=controls["alpha"],
-        teacher_hidden=(controls["teacher_hidden"],),
-        student_hidden=(controls["student_hidden"],),
-        labels_per_class=controls["labels_per_class"],
-        seed=controls["seed"],
-        own=own[kind] if brought else None,
-    )
+    defaults = {name: PlaygroundSettings.parameters()[name].default for name in DESCRIBED}
+    return controls.settings(PlaygroundSettings, own=own[kind], **defaults)
 
 
 def show_provenance(result: PlaygroundResult) -> None:
     """Say on which points accuracy was measured."""
     brought = result.settings.own is not None
     kind = "on_quarter" if brought else "on_held_out"
-    text = words["measured"][kind if result.plane.held_out else "on_training"]
+    text = words["measured"][kind if result.measured.plane.held_out else "on_training"]
     seconds = f"{result.seconds:.1f}"
-    charts.provenance(text.format(n=result.points_measured_on, seconds=seconds))
+    charts.provenance(text.format(n=result.measured.points_measured_on, seconds=seconds))
 
 
 def set_controls(values: dict[str, Any]) -> None:
     """Set the controls as a “try” proposes."""
-    for name, value in values.items():
-        controls[name] = value
+    controls.set(values)
 
 
 # ------------------------------------------------------------------------------- the controls
@@ -171,9 +160,12 @@ controls.write_address()
 if controls["plane"] == "own" and (trouble := st.session_state.get(TROUBLE)):
     st.error(trouble, icon=":material/error:")
 
-asked, job, result = settings(), None, None
+asked = settings()
+answered: Answer[PlaygroundSettings, MeasuredFilms] = Answer(None)
 if asked is not None:
-    job, result = runs.ask("film", playground, lambda: asked, controls)
+    known = asked
+    answered = ask(EXPERIMENT, lambda: known, controls)
+result = answered.result
 
 film(
     result,
@@ -181,14 +173,13 @@ film(
     seed=controls["seed"],
     own_points=placed_points(),
     words=words["film"],
-    stale=job is not None and not job.is_done,
+    stale=answered.stale,
     on_new_seed=take_seed,
     on_own_points=take_points,
 )
 with st.container(key="provenance"):
-    if job is not None and not job.is_done:
-        jobs.follow(job, lambda running: jobs.show_progress(running, words["stages"]))
-    elif result is not None:
+    answered.follow(lambda running: jobs.show_progress(running, words["stages"]))
+    if result is not None and not answered.stale:
         show_provenance(result)
         st.caption(words["controls"]["seed_note"])
 

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from kdcore import targets
-from kdcore.claims import RIVALS, controls_pattern, soft_labels_carry_similarity, soft_over
 from kdcore.data import digits
-from kdcore.experiments.common import Result
 from kdcore.experiments.controls import (
-    ControlsMeasured,
+    EXPERIMENT,
+    RIVALS,
     ControlsSettings,
     Example,
+    controls_pattern,
+    soft_over,
     soft_targets,
 )
+from kdcore.experiments.result import AnyResult
 from kdcore.figures import gains_figure, targets_figure
 from kdcore.statistics import Interval, verdict
 from pages.common import charts, digit_images
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    LABELLED_IMAGES,
-    SEED_COUNT,
-    STUDENT_WIDTH,
-    TEMPERATURE_SLIDER,
-    Named,
-)
 from pages.common.lesson import Lesson
+from pages.common.widgets import Named
 
 
 def digit_to_show(text: dict[str, Any]) -> list[Named]:
@@ -40,27 +34,11 @@ def digit_to_show(text: dict[str, Any]) -> list[Named]:
 
 lesson = Lesson(
     "dark_knowledge",
-    [
-        STUDENT_WIDTH.with_default(64),
-        LABELLED_IMAGES,
-        replace(TEMPERATURE_SLIDER, default=8.0),
-        ALPHA_SLIDER,
-        SEED_COUNT,
-    ],
+    ControlsSettings,
+    ["student_hidden", "labels", "temperature", "alpha"],
     extras=digit_to_show,
 )
 controls, words = lesson.controls, lesson.words
-
-
-def settings() -> ControlsSettings:
-    """Return the settings of the run from the controls."""
-    return ControlsSettings(
-        labels=controls["labels"],
-        temperature=controls["temperature"],
-        alpha=controls["alpha"],
-        student_hidden=(controls["student_hidden"],),
-        seeds=controls["seeds"],
-    )
 
 
 def in_words(name: str, gain: Interval) -> str:
@@ -72,7 +50,7 @@ def in_words(name: str, gain: Interval) -> str:
     )
 
 
-def show_example(example: Example, temperature: float) -> None:
+def show_example(example: Example, temperature: float, split: int) -> None:
     """What each student is told of one image."""
     text, names = words["example"], words["names"]
     st.subheader(text["heading"], anchor=False)
@@ -81,7 +59,7 @@ def show_example(example: Example, temperature: float) -> None:
     left, right = st.columns([1, 4], gap="medium")
     with left:
         digit_images.show(
-            [digits().training.inputs[example.index]],
+            [digits(split).training.inputs[example.index]],
             [text["image"].format(label=label)],
             [text["caption"].format(label=label)],
             size=7.5,
@@ -122,7 +100,7 @@ def show_example(example: Example, temperature: float) -> None:
     )
 
 
-def show_gains(result: Result) -> None:
+def show_gains(result: AnyResult) -> None:
     """Each kind of target against hard labels."""
     text, (hard, *rows) = words["gains"], result.rows
     names = [words["names"][row["targets"]] for row in rows]
@@ -137,7 +115,7 @@ def show_gains(result: Result) -> None:
     st.markdown(text["baseline"].format(hard=charts.percent(result.interval(hard))))
 
 
-def show_against(result: Result) -> None:
+def show_against(result: AnyResult) -> None:
     """The soft labels against every other target, paired."""
     text = words["against"]
     names = [text["over"].format(name=words["names"][other]) for other in RIVALS]
@@ -163,18 +141,17 @@ def show_against(result: Result) -> None:
 
 
 if lesson.predict():
-    result = lesson.run("controls", settings)
+    result = lesson.run(EXPERIMENT)
     if result:
         run, measured = result.settings, result.measured
-        assert isinstance(run, ControlsSettings) and isinstance(measured, ControlsMeasured)
         with lesson.results():
             left, right = st.columns(2, gap="large")
             with left:
-                show_example(measured.examples[int(controls["digit"])], run.temperature)
+                show_example(measured.examples[int(controls["digit"])], run.temperature, run.split)
             with right:
                 show_gains(result)
                 show_against(result)
             lesson.compare(controls_pattern(result))
-            lesson.claim(soft_labels_carry_similarity(result))
+            lesson.claims(result)
         lesson.explain([targets.smoothed, targets.shuffled, targets.logits_of, soft_targets])
         lesson.tries()

@@ -7,31 +7,20 @@ from typing import Any
 import streamlit as st
 
 from kdcore import losses, methods
-from kdcore.claims import best_way_to_teach
 from kdcore.data import digits
-from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.common import MeasuredCurve, Result
+from kdcore.experiments import feature, online, self_distillation, temperature, variants
 from kdcore.experiments.feature import FeatureSettings, MeasuredHints
-from kdcore.experiments.online import MeasuredCohorts, OnlineSettings
+from kdcore.experiments.online import OnlineSettings
+from kdcore.experiments.result import AnyResult, Experiment, M, MeasuredCurve, Result, S
 from kdcore.experiments.self_distillation import SelfSettings
 from kdcore.experiments.temperature import TemperatureSettings
-from kdcore.experiments.variants import VariantsSettings
+from kdcore.experiments.variants import VariantsSettings, best_way_to_teach
 from kdcore.figures import accuracy_figure, curves_figure, gains_figure, projection_figure
-from kdcore.settings import CheckedSettings
+from kdcore.settings import ALPHA, GENERATIONS, HINT_WEIGHT, TEMPERATURE, Number, Parameter
 from kdcore.statistics import not_told_apart
 from pages.common import charts, diagrams
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    LABELLED_IMAGES,
-    SEED_COUNT,
-    STUDENT_WIDTH,
-    TEMPERATURE_SLIDER,
-    WRONG_LABELS,
-    Choice,
-    Control,
-    Named,
-)
 from pages.common.lesson import Lesson
+from pages.common.widgets import Control, Named
 
 VARIANTS = ("response", "feature", "self", "online")
 
@@ -39,9 +28,13 @@ VARIANTS = ("response", "feature", "self", "online")
 PROJECTED = 300
 
 
-def extras(text: dict[str, Any]) -> list[Control]:
+#: One cohort at a time, here.
+PEERS = Number("peers", 2, 8, 4, (2, 3, 4, 6, 8), whole=True)
+
+
+def extras(text: dict[str, Any]) -> list[Control | Parameter]:
     """Return the controls of the single variants."""
-    feature, own, online = text["feature"], text["self"], text["online"]
+    hints = text["feature"]
     return [
         Named(
             "variant",
@@ -51,50 +44,32 @@ def extras(text: dict[str, Any]) -> list[Control]:
             "response",
             as_tabs=True,
         ),
-        TEMPERATURE_SLIDER,
-        ALPHA_SLIDER,
-        Choice("hint_weight", feature["weight"], feature["weight_help"], (0, 1, 10, 100), 10),
-        Named("hint_layer", feature["layer"], feature["layer_help"], feature["layers"], "2"),
-        Choice("generations", own["generations"], own["generations_help"], (1, 2, 3, 5), 3),
-        Choice("peers", online["peers"], online["peers_help"], (2, 3, 4, 6, 8), 4),
+        TEMPERATURE,
+        ALPHA,
+        HINT_WEIGHT,
+        Named("hint_layer", hints["layer"], hints["layer_help"], hints["layers"], "2"),
+        GENERATIONS,
+        PEERS,
     ]
 
 
 lesson = Lesson(
-    "four_ways", [STUDENT_WIDTH, LABELLED_IMAGES, WRONG_LABELS, SEED_COUNT], extras=extras
+    "four_ways",
+    VariantsSettings,
+    ["student_hidden", "labels", "label_noise"],
+    extras=extras,
 )
 controls, words = lesson.controls, lesson.words
 each = words["each"]
 
 
-def common_settings() -> dict[str, Any]:
-    """Return what all runs of this page have in common."""
-    return {
-        "labels": controls["labels"],
-        "student_hidden": (controls["student_hidden"],),
-        "seeds": controls["seeds"],
-    }
-
-
 # --------------------------------------------------------------------------- the comparison
 
 
-def comparison_settings() -> VariantsSettings:
-    """Return the settings of the comparison of all ways."""
-    return VariantsSettings(
-        **common_settings(),
-        label_noise=controls["label_noise"],
-        temperature=controls["temperature"],
-        alpha=controls["alpha"],
-        hint_weight=controls["hint_weight"],
-    )
-
-
-def show_comparison(result: Result) -> None:
+def show_comparison(result: AnyResult) -> None:
     """All ways at equal steps: paired gains with their verdicts."""
     text, names = words["comparison"], words["names"]
     settings, ways = result.settings, result.rows[1:]
-    assert isinstance(settings, VariantsSettings)
     st.subheader(text["heading"], anchor=False)
     st.markdown(
         text["explain"].format(
@@ -140,11 +115,11 @@ def show_controls(*names: str) -> None:
             controls.show(name)
 
 
-def run(experiment: str, settings: CheckedSettings) -> Result | None:
+def run(experiment: Experiment[S, M], settings: S) -> Result[S, M] | None:
     """Train one way by itself."""
     if controls["label_noise"] and not hasattr(settings, "label_noise"):
         st.caption(each["clean"])
-    return lesson.run_beside(experiment, EXPERIMENTS[experiment].run, lambda: settings)
+    return lesson.run_beside(experiment, lambda: settings)
 
 
 def show_response(text: dict[str, Any]) -> None:
@@ -152,12 +127,8 @@ def show_response(text: dict[str, Any]) -> None:
     st.markdown(text["text"])
     show_controls("temperature", "alpha")
     result = run(
-        "temperature",
-        TemperatureSettings(
-            **common_settings(),
-            temperatures=(controls["temperature"],),
-            alpha=controls["alpha"],
-        ),
+        temperature.EXPERIMENT,
+        controls.settings(TemperatureSettings, temperatures=(controls["temperature"],)),
     )
     if not result:
         return
@@ -171,9 +142,9 @@ def show_feature(text: dict[str, Any]) -> None:
     """Feature: the teacher's hidden layer."""
     show_controls("hint_layer", "hint_weight")
     result = run(
-        "feature",
-        FeatureSettings(
-            **common_settings(),
+        feature.EXPERIMENT,
+        controls.settings(
+            FeatureSettings,
             hint_weights=(float(controls["hint_weight"]),),
             hint_layer=int(controls["hint_layer"]),
         ),
@@ -181,7 +152,6 @@ def show_feature(text: dict[str, Any]) -> None:
     if not result:
         return
     measured, row = result.measured, result.rows[-1]
-    assert isinstance(measured, MeasuredHints)
     st.markdown(
         text["text"].format(
             regressor=f"{row['regressor_parameters']:,d}", student=f"{row['student_parameters']:,d}"
@@ -230,14 +200,8 @@ def show_self(text: dict[str, Any]) -> None:
     st.markdown(text["text"])
     show_controls("generations", "temperature", "alpha")
     result = run(
-        "self",
-        SelfSettings(
-            **common_settings(),
-            label_noise=controls["label_noise"],
-            generations=controls["generations"],
-            temperature=controls["temperature"],
-            alpha=controls["alpha"],
-        ),
+        self_distillation.EXPERIMENT,
+        controls.settings(SelfSettings),
     )
     if not result:
         return
@@ -267,17 +231,12 @@ def show_online(text: dict[str, Any]) -> None:
     st.markdown(text["text"])
     show_controls("peers")
     result = run(
-        "online",
-        OnlineSettings(
-            **common_settings(),
-            label_noise=controls["label_noise"],
-            peers=(controls["peers"],),
-        ),
+        online.EXPERIMENT,
+        controls.settings(OnlineSettings, peers=(controls["peers"],)),
     )
     if not result:
         return
     measured = result.measured
-    assert isinstance(measured, MeasuredCohorts)
     cohort, alone = measured.cohorts[-1], measured.alone[-1]
     left, right = st.columns(2, gap="large")
     with left:
@@ -315,7 +274,7 @@ SHOW = {
 # --------------------------------------------------------------------- what they have in common
 
 
-def curves_of(result: Result) -> list[MeasuredCurve]:
+def curves_of(result: AnyResult) -> list[MeasuredCurve]:
     """Return the learning curves of a result that has them."""
     return result.measured.curves or []
 
@@ -348,7 +307,7 @@ def curves_table(curves: list[tuple[str, str, MeasuredCurve]]) -> Any:
     )
 
 
-def show_verdict(result: Result) -> None:
+def show_verdict(result: AnyResult) -> None:
     """Say what the last row gains over hard labels."""
     row = result.rows[-1]
     gain = charts.points(row["gain"], row["gain_ci"])
@@ -368,7 +327,7 @@ def show_sentence(text: dict[str, Any], row: dict[str, Any]) -> None:
 
 
 if lesson.predict():
-    comparison = lesson.run("variants", comparison_settings)
+    comparison = lesson.run(variants.EXPERIMENT)
     if comparison:
         with lesson.results():
             show_comparison(comparison)
@@ -378,12 +337,13 @@ if lesson.predict():
         show_variant(controls["variant"])
         lesson.explain(
             [
-                losses.distillation_loss,
-                losses.hint_loss,
-                losses.mutual_loss,
+                losses.distillation_gradient,
+                losses.hint_gradient,
+                losses.mutual_gradient,
                 losses.decoupled_loss,
                 losses.relational_loss,
                 methods.born_again,
-            ]
+            ],
+            [losses.distillation_loss, losses.hint_loss, losses.mutual_loss],
         )
         lesson.tries()

@@ -9,9 +9,10 @@ import streamlit as st
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.experiments.lab import LabResult, LabSettings
+from kdcore.experiments.lab import LabSettings, MeasuredLab
 from kdcore.figures import MARKERS, look_alikes_figure, similarity_figure
 from kdcore.losses import soft_labels
+from kdcore.settings import TEMPERATURE, Number
 from kdcore.views.drawing import digit_from_drawing, drawing_of, is_strange, strangeness
 from kdcore.views.pictures import picture
 from kdcore.views.similarity import (
@@ -23,10 +24,12 @@ from kdcore.views.similarity import (
     similarity_intervals,
     strongest_pair,
 )
-from pages.common import charts, digit_images, frame, jobs, runs
-from pages.common.controls import TEMPERATURE_SLIDER, Choice, Controls, Remembered
+from pages.common import charts, digit_images, frame, jobs
+from pages.common.answer import ask_lab
 from pages.common.drawing import SIDE, drawing_board
+from pages.common.lesson import provenance_of
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, Row, live_bars, temperature_slider
+from pages.common.widgets import Choice, Controls, Remembered, control_of
 
 #: The order of the classes is settled at one T, so that the map stays in place while T moves.
 ORDER_TEMPERATURE = 4.0
@@ -45,10 +48,10 @@ classes = tuple(range(digits().classes))
 controls = Controls(
     "hard_and_soft",
     [
-        TEMPERATURE_SLIDER,
+        control_of(TEMPERATURE),
         Remembered("digit", THUMBNAILS[8], len(digits().test) - 1),
-        Choice("true_class", behind_words["true_class"], behind_words["true_help"], classes, 1),
-        Choice("look_alike", behind_words["look_alike"], behind_words["look_help"], classes, 8),
+        Choice(Number("true_class", 0, 9, 1, classes, whole=True)),
+        Choice(Number("look_alike", 0, 9, 8, classes, whole=True)),
     ],
 )
 controls.show_notes()
@@ -59,7 +62,7 @@ def pixels(image: Tensor) -> list[int]:
     return [round(16 * ink) for ink in image.tolist()]
 
 
-def example_digits(result: LabResult) -> list[ExampleDigit]:
+def example_digits(result: MeasuredLab) -> list[ExampleDigit]:
     """Return the digits to choose from."""
     test = digits().test
     return [
@@ -76,13 +79,13 @@ def example_digits(result: LabResult) -> list[ExampleDigit]:
 # ------------------------------------------------------------------------------ the three panels
 
 
-def show_chain(result: LabResult | None) -> None:
+def show_chain(result: MeasuredLab | None) -> None:
     """Draw the chain: the chosen digit, the teacher, its soft labels, the student."""
     text, index = words["panels"]["chain"], controls["digit"]
     label = int(digits().test.labels[index])
 
     def box(who: str, name: str, units: int) -> str:
-        right = "–" if result is None else f"{100 * getattr(result, who).mean:.0f}"
+        right = "–" if result is None else f"{100 * result.of(who).mean:.0f}"
         lines = (text["units"].format(units=units), text["right"].format(percent=right))
         return (
             f'<div class="box" style="--colour:var(--{who})"><strong>'
@@ -102,7 +105,7 @@ def show_chain(result: LabResult | None) -> None:
     )
 
 
-def show_panels(result: LabResult | None) -> None:
+def show_panels(result: MeasuredLab | None) -> None:
     """Show the concept as the field draws it, with one real digit and measured bars."""
     text, examples = words["panels"], example_digits(result) if result else []
     panels: tuple[tuple[str, list[tuple[str, str, float | None]]], ...] = (
@@ -152,7 +155,7 @@ def table_of(similarity: Tensor, order: list[int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[words["map"]["table_true"], *(f"{c} (%)" for c in order)])
 
 
-def show_map(result: LabResult) -> None:
+def show_map(result: MeasuredLab) -> None:
     """Show which classes the teachers take for one another, as a map and as a picture."""
     text, test, T = words["map"], digits().test, controls["temperature"]
     teachers = result.teacher_logits
@@ -204,7 +207,7 @@ def show_map(result: LabResult) -> None:
         st.caption(text["ring_explain"])
 
 
-def show_images_behind(result: LabResult) -> None:
+def show_images_behind(result: MeasuredLab) -> None:
     """Show the test images behind the chosen cell of the map."""
     test, T = digits().test, controls["temperature"]
     st.subheader(behind_words["heading"], anchor=False)
@@ -229,7 +232,7 @@ def show_images_behind(result: LabResult) -> None:
 
 
 @st.fragment
-def show_drawing(result: LabResult | None) -> None:
+def show_drawing(result: MeasuredLab | None) -> None:
     """Let the learner draw a digit, and the three networks read it."""
     text = words["draw"]
     left, right = st.columns([4, 7], gap="large")
@@ -288,7 +291,8 @@ def say_answers(logits: dict[str, Tensor]) -> None:
 
 # -------------------------------------------------------------------------------------- the page
 
-job, result = runs.ask_lab(lambda: SETTINGS, controls)
+answered = ask_lab(lambda: SETTINGS, controls)
+result = answered.result.measured if answered.result else None
 
 with st.container(key="controls"):
     left, right = st.columns([5, 8], gap="large")
@@ -308,12 +312,9 @@ with st.container(key="controls"):
 
 show_panels(result)
 with st.container(key="provenance"):
-    if result:
-        charts.provenance(
-            words["panels"]["provenance"].format(n=result.gain.n, seconds=f"{result.seconds:.1f}")
-        )
-    else:
-        jobs.follow(job, jobs.show_progress)
+    if answered.result:
+        charts.provenance(provenance_of(answered.result))
+    answered.follow(jobs.show_progress)
 
 st.subheader(words["draw"]["heading"], anchor=False)
 st.markdown(words["draw"]["explain"])

@@ -7,20 +7,21 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.claims import (
+from kdcore.data import digits
+from kdcore.distillation import layer_sizes
+from kdcore.experiments import cost
+from kdcore.experiments.cost import CostSettings, MeasuredCost
+from kdcore.experiments.result import AnyResult
+from kdcore.experiments.student_size import (
+    EXPERIMENT,
     FRACTION,
     MOST,
     SameAccuracy,
+    StudentSizeSettings,
     how_much_smaller,
-    most_quality_for_a_fraction,
     same_accuracy,
+    student_size,
 )
-from kdcore.data import digits
-from kdcore.distillation import layer_sizes
-from kdcore.experiments.common import Result
-from kdcore.experiments.cost import CostResult, CostSettings, weigh
-from kdcore.experiments.lab import LabSettings
-from kdcore.experiments.student_size import StudentSizeSettings, student_size
 from kdcore.figures import published_systems_figure, student_size_figure
 from kdcore.models import parameter_count
 from kdcore.practice.latency import (
@@ -32,18 +33,10 @@ from kdcore.practice.latency import (
     time_calls,
 )
 from kdcore.practice.published import System, published_systems
-from kdcore.visit.evidence import deployment
+from kdcore.settings import STUDENT_HIDDEN
 from pages.common import charts, take_home, visit
-from pages.common import run_words as called
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    LABELLED_IMAGES,
-    SEED_COUNT,
-    STUDENT_WIDTH,
-    TEACHER_WIDTH,
-    TEMPERATURE_SLIDER,
-)
-from pages.common.lesson import Lesson
+from pages.common.lesson import Lesson, show_code
+from pages.common.widgets import control_of
 
 MILLION, BILLION = 10**6, 10**9
 
@@ -196,39 +189,23 @@ def in_bytes(n: int) -> str:
 
 lesson = Lesson(
     "in_practice",
+    StudentSizeSettings,
     [
-        TEACHER_WIDTH,
-        STUDENT_WIDTH,
-        LABELLED_IMAGES.with_default(100),
-        TEMPERATURE_SLIDER,
-        ALPHA_SLIDER,
-        SEED_COUNT,
+        "teacher_hidden",
+        # Of the students of all widths, the one that is weighed.
+        control_of(STUDENT_HIDDEN),
+        "labels",
+        "temperature",
+        "alpha",
     ],
     introduce=introduce,
 )
 controls, words = lesson.controls, lesson.words
 
 
-def common_settings() -> dict[str, Any]:
-    """Return what both runs of this page have in common."""
-    return {
-        "labels": controls["labels"],
-        "teacher_hidden": (controls["teacher_hidden"],),
-        "temperature": controls["temperature"],
-        "alpha": controls["alpha"],
-        "seeds": controls["seeds"],
-    }
-
-
-def settings() -> StudentSizeSettings:
-    """Return the settings of the students of all widths from the controls."""
-    return StudentSizeSettings(**common_settings())
-
-
 def cost_settings() -> CostSettings:
     """Return which student is weighed against which teacher, and for which time."""
-    chosen = LabSettings(**common_settings(), student_hidden=(controls["student_hidden"],))
-    return CostSettings(chosen, st.session_state.get(controls.key("repeat"), 0))
+    return controls.settings(CostSettings, repeat=st.session_state.get(controls.key("repeat"), 0))
 
 
 def measure_again() -> None:
@@ -236,17 +213,16 @@ def measure_again() -> None:
     st.session_state[controls.key("repeat")] = 1 + st.session_state.get(controls.key("repeat"), 0)
 
 
-def show_size(result: Result) -> None:
+def show_size(result: AnyResult) -> None:
     """The trade-off: accuracy over the number of parameters, and how small is small enough."""
     text, rows, run = words["size"], result.rows, result.settings
-    assert isinstance(run, StudentSizeSettings)
-    teacher_parameters = parameter_count(layer_sizes(digits(), run.teacher_hidden))
+    teacher_parameters = parameter_count(layer_sizes(digits(run.split), run.teacher_hidden))
     st.subheader(text["heading"], anchor=False)
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
         charts.show(
             student_size_figure(
-                rows, run.seeds, teacher_parameters, controls["student_hidden"], text["x"], text
+                rows, run.seeds, teacher_parameters, controls["student_hidden"][0], text["x"], text
             ),
             charts.table(rows),
             text["alternative"].format(
@@ -269,7 +245,7 @@ def show_size(result: Result) -> None:
         show_same_accuracy(result, same_accuracy(result))
 
 
-def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
+def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
     """How small a student is enough, with and without distillation."""
     text, best, hard = words["size"], same.best_hard, same.smallest_hard
     st.markdown(
@@ -292,17 +268,7 @@ def show_same_accuracy(result: Result, same: SameAccuracy) -> None:
     st.markdown(text[same.outcome].format(**said))
 
 
-def claim_words(result: Result) -> dict[str, str]:
-    """Return the words of the claim, with our reading of it and the student that decides it."""
-    reading = {
-        "most": f"{100 * MOST:.0f} %",
-        "fraction": f"{100 * FRACTION:.0f} %",
-        **called.judgement(deployment(result)),
-    }
-    return {name: text.format(**reading) for name, text in words["claim"].items()}
-
-
-def show_cost(cost: CostResult) -> None:
+def show_cost(cost: MeasuredCost) -> None:
     """Weigh the student against its teacher: size, work, time, accuracy."""
     text = words["cost"]
     columns = text["columns"]
@@ -311,7 +277,7 @@ def show_cost(cost: CostResult) -> None:
     at = visit.local(datetime.fromtimestamp(cost.finished, UTC)).strftime("%H:%M:%S")
     charts.provenance(
         text["provenance"].format(
-            at=at, threads=cost.threads, rounds=cost.rounds, n=cost.lab.distilled.n
+            at=at, threads=cost.threads, rounds=cost.rounds, n=cost.lab.measured.distilled.n
         )
     )
     st.button(text["again"], icon=":material/timer:", on_click=measure_again)
@@ -329,9 +295,9 @@ def show_cost(cost: CostResult) -> None:
     st.markdown(text["included"].format(rounds=cost.rounds))
 
 
-def cost_rows(cost: CostResult, text: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+def cost_rows(cost: MeasuredCost, text: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """Return the table: quantity, teacher, student, student against teacher."""
-    names, run = text["rows"], cost.settings.lab
+    names, run = text["rows"], cost.lab.settings
     teacher, student = cost.teacher, cost.student
 
     def count(attribute: str, times: float) -> tuple[str, str, str, str]:
@@ -366,9 +332,10 @@ def cost_rows(cost: CostResult, text: dict[str, Any]) -> list[tuple[str, str, st
         ),
         (
             names["accuracy"],
-            charts.percent(cost.lab.teacher),
+            charts.percent(cost.lab.measured.teacher),
             text["taught"].format(
-                distilled=charts.percent(cost.lab.distilled), hard=charts.percent(cost.lab.hard)
+                distilled=charts.percent(cost.lab.measured.distilled),
+                hard=charts.percent(cost.lab.measured.hard),
             ),
             text["keeps"].format(share=f"{100 * cost.quality_kept:.1f}"),
         ),
@@ -407,17 +374,18 @@ def speed_sentence(faster: Speedup, sentences: dict[str, str]) -> str:
 
 
 if lesson.predict():
-    result = lesson.run("student-size", settings)
+    result = lesson.run(EXPERIMENT)
     if result:
         with lesson.results():
             show_size(result)
             lesson.compare(how_much_smaller(same_accuracy(result)))
-            lesson.claim(most_quality_for_a_fraction(result), claim_words(result))
-        lesson.explain([student_size, same_accuracy, multiply_adds, measure_latency, time_calls])
+            lesson.claims(result, most=f"{100 * MOST:.0f} %", fraction=f"{100 * FRACTION:.0f} %")
+        lesson.explain([student_size, same_accuracy, multiply_adds])
         st.subheader(words["cost"]["heading"], anchor=False)
         st.markdown(words["cost"]["explain"])
-        cost = lesson.run_beside("cost", weigh, cost_settings)
-        if cost:
-            show_cost(cost)
-            take_home.show(cost.lab, key="in_practice")
+        weighed = lesson.run_beside(cost.EXPERIMENT, cost_settings)
+        if weighed:
+            show_cost(weighed.measured)
+            show_code([measure_latency, time_calls])
+            take_home.show(weighed.measured.lab, key="in_practice")
         lesson.tries()

@@ -6,41 +6,32 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.data import digits
-from kdcore.experiments.common import MeasuredCurve, entropy_curve
-from kdcore.experiments.lab import LabResult, LabSettings
+from kdcore.experiments.lab import LabSettings, MeasuredLab
+from kdcore.experiments.result import MeasuredCurve, entropy_curve
 from kdcore.figures import entropy_figure, learning_curves_figure
-from pages.common import cards, charts, frame, jobs, runs, take_home
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    LABELLED_IMAGES,
-    STUDENT_WIDTH,
-    TEACHER_WIDTH,
-    TEMPERATURE_SLIDER,
-    Controls,
-    Remembered,
-)
+from pages.common import cards, charts, frame, jobs, take_home
+from pages.common.answer import ask_lab
+from pages.common.lesson import provenance_of, show_seeds
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
+from pages.common.widgets import Controls, Remembered, control_of
 
 CHART_HEIGHT = 300
 
 words = frame.page("lab")
+SETTINGS = LabSettings.parameters()
 controls = Controls(
     "lab",
     [
-        TEMPERATURE_SLIDER,
-        ALPHA_SLIDER,
-        TEACHER_WIDTH,
-        STUDENT_WIDTH,
-        LABELLED_IMAGES,
+        *(control_of(parameter) for parameter in SETTINGS.values()),
         Remembered("digit", THUMBNAILS[8], len(digits().test) - 1),
     ],
 )
 controls.show_notes()
 
 
-def example_digits(result: LabResult) -> list[ExampleDigit]:
+def example_digits(result: MeasuredLab) -> list[ExampleDigit]:
     """Return the digits to choose from: the thumbnails and the one that is hardest now."""
-    test = digits().test
+    test = digits(controls["split"]).test
     hardest = result.hardest_example()
     indices = dict.fromkeys((*THUMBNAILS, controls["digit"], hardest))
     return [
@@ -80,21 +71,12 @@ with st.container(key="controls"):
     with fourth, st.container(horizontal=True, gap="small", wrap=False):
         controls.show("student_hidden")
         controls.show("labels")
+        show_seeds(controls)
 controls.write_address()
 
 
-def settings() -> LabSettings:
-    """Return the settings of the run from the controls."""
-    return LabSettings(
-        temperature=controls["temperature"],
-        alpha=controls["alpha"],
-        teacher_hidden=(controls["teacher_hidden"],),
-        student_hidden=(controls["student_hidden"],),
-        labels=controls["labels"],
-    )
-
-
-job, result = runs.ask_lab(settings, controls)
+answered = ask_lab(lambda: controls.settings(LabSettings), controls)
+lab = answered.result.measured if answered.result else None
 
 # -------------------------------------------------------------------- the bars and the figures
 
@@ -102,29 +84,24 @@ left, right = st.columns([7, 5], gap="large")
 with left:
     live_bars(
         controls,
-        example_digits(result) if result else [],
+        example_digits(lab) if lab else [],
         words["bars"],
-        stale=not job.is_done,
+        stale=answered.stale,
     )
 with right:
-    cards.accuracies(result, words["results"], stale=not job.is_done)
+    cards.accuracies(lab, words["results"], answered.stale)
     with st.container(key="provenance"):
-        if result and job.is_done:
-            charts.provenance(
-                words["results"]["provenance"].format(
-                    n=result.gain.n, seconds=f"{result.seconds:.1f}"
-                )
-            )
-        else:
-            jobs.follow(job, jobs.show_progress)
+        if answered.result and not answered.stale:
+            charts.provenance(provenance_of(answered.result))
+        answered.follow(jobs.show_progress)
 
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader(words["entropy"]["heading"], anchor=False)
     st.markdown(words["entropy"]["explain"])
-    if result:
-        curve = result.entropy
-        here = entropy_curve(result.teacher_logits, [controls["temperature"]]).y[0]
+    if lab:
+        curve = lab.entropy
+        here = entropy_curve(lab.teacher_logits, [controls["temperature"]]).y[0]
         charts.show(
             entropy_figure(curve, controls["temperature"], words["entropy"]["curve"]),
             curve_table(curve, "temperature T", "entropy (nats)"),
@@ -140,27 +117,24 @@ with left:
         charts.placeholder(CHART_HEIGHT)
 with right:
     st.subheader(words["curves"]["heading"], anchor=False)
-    if result:
+    if answered.result and lab:
         st.markdown(
             words["curves"]["explain"].format(
-                teacher_samples=f"{result.curves['teacher'].x[-1]:,.0f}",
-                student_samples=f"{result.curves['hard'].x[-1]:,.0f}",
-                labels=result.settings.labels,
+                teacher_samples=f"{lab.curves_of['teacher'].x[-1]:,.0f}",
+                student_samples=f"{lab.curves_of['hard'].x[-1]:,.0f}",
+                labels=answered.result.settings.labels,
             )
         )
         charts.show(
-            learning_curves_figure(result.curves, words["bars"]),
+            learning_curves_figure(lab.curves_of, words["bars"]),
             pd.concat(
                 curve_table(c, "samples seen", "test accuracy (%)", 100).assign(
                     network=words["bars"][who]
                 )
-                for who, c in result.curves.items()
+                for who, c in lab.curves_of.items()
             ),
             words["curves"]["alternative"].format(
-                **{
-                    who: charts.percent(getattr(result, who))
-                    for who in ("teacher", "hard", "distilled")
-                }
+                **{who: charts.percent(lab.of(who)) for who in ("teacher", "hard", "distilled")}
             ),
             key="curves-chart",
         )
@@ -171,5 +145,5 @@ st.subheader(words["next"]["heading"], anchor=False)
 for column, idea in zip(st.columns(3, gap="large"), words["next"]["tries"], strict=True):
     column.markdown(idea)
 
-if result:
-    take_home.show(result, "lab")
+if answered.result:
+    take_home.show(answered.result, "lab")

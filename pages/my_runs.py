@@ -12,7 +12,7 @@ from kdcore.figures import gains_figure, pair_figure
 from kdcore.visit.runs import MOST_RUNS, Run, as_csv, compare
 from pages.common import charts, frame, visit
 from pages.common import run_words as called
-from pages.common.controls import Controls
+from pages.common.widgets import Controls
 
 #: Runs in the chart: more would not fit on a phone.
 CHARTED = 20
@@ -37,7 +37,7 @@ def row_of(run: Run) -> dict[str, Any]:
         text["run"]: run.number,
         text["pinned"]: "📌" if run.pinned else "",
         text["experiment"]: called.experiment(run),
-        text["best"]: called.condition(best) if best else "",
+        text["best"]: called.row(run, run.best) if run.best is not None else "",
         "accuracy": 100 * best.accuracy.mean if best else None,
         "accuracy_ci": 100 * best.accuracy.half_width if best and len(summary.seeds) > 1 else None,
         "gain": 100 * gain.mean if gain else None,
@@ -92,7 +92,7 @@ def show_gains(runs: list[Run]) -> None:
     for run in reversed(runs):
         best = None if run.best is None else run.summary.conditions[run.best]
         if best is not None and best.gain is not None:
-            gained.append((called.title(run), called.condition(best), best.gain))
+            gained.append((called.title(run), called.row(run, run.best or 0), best.gain))
     gained = gained[:CHARTED]
     if not gained:
         st.markdown(text["none"])
@@ -133,7 +133,7 @@ def choose(which: str, runs: list[Run], index: int) -> tuple[Run, int]:
         range(len(conditions)),
         index=run.best or 0,
         key=f"compare-{which}-{number}",
-        format_func=lambda i: called.condition(conditions[i]),
+        format_func=lambda i: called.row(run, i),
     )
     st.markdown(f"**{charts.percent(conditions[row].accuracy)}**")
     frame.page_link(run.page, text["reopen" if run.address else "lesson"], run.address)
@@ -171,7 +171,7 @@ def show_comparison(runs: list[Run]) -> None:
     else:
         st.info(text[compared.hindrance], icon=":material/info:")
     names = [
-        f"{called.title(run)} · {called.condition(run.summary.conditions[row])}"
+        f"{called.title(run)} · {called.row(run, row)}"
         for run, row in ((first, first_row), (second, second_row))
     ]
     accuracies = [compared.first, compared.second]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from kdcore.claims import against_chance, how_often_best
-from kdcore.experiments.faults import Faults, FaultsSettings, take_apart
+from kdcore.experiments.faults import (
+    EXPERIMENT,
+    Faults,
+    FaultsSettings,
+    against_chance,
+    how_often_best,
+)
 from kdcore.figures import (
     counts_figure,
     layer_changes_figure,
@@ -13,31 +18,25 @@ from kdcore.figures import (
     published_figure,
 )
 from kdcore.reference import run as reference
+from kdcore.reference.run import Table
 from kdcore.statistics import Interval
 from pages.common import charts
-from pages.common.controls import SEED_COUNT, Named
 from pages.common.frame import page_link
 from pages.common.lesson import Lesson
+from pages.common.widgets import Named
 from pages.common.words import words as words_of
 
 names = words_of("reference_run")["tables"]["names"]
 control = words_of("reference_run")["table_control"]
 lesson = Lesson(
     "reference_run",
-    [
-        Named("table", control["label"], control["help"], names, "temperature"),
-        SEED_COUNT.with_default(20),
-    ],
+    FaultsSettings,
+    [Named("table", control["label"], control["help"], names, "temperature"), "seeds"],
 )
 controls, words = lesson.controls, lesson.words
 
 
-def settings() -> FaultsSettings:
-    """Return what is run again, from the controls."""
-    return FaultsSettings(controls["table"], controls["seeds"])
-
-
-def show_tables(faults: Faults) -> None:
+def show_tables(faults: Faults, seconds: float) -> None:
     """The published tables beside the reproduction, cell by cell."""
     text = words["tables"]
     cells = faults.cells
@@ -60,12 +59,12 @@ def show_tables(faults: Faults) -> None:
         tab.dataframe(
             charts.table(rows), hide_index=True, height="content", key=f"published-{table}"
         )
-    charts.provenance(text["provenance"].format(seconds=f"{faults.seconds:.1f}"))
+    charts.provenance(text["provenance"].format(seconds=f"{seconds:.1f}"))
 
 
-def show_best(faults: Faults) -> None:
+def show_best(faults: Faults, settings: FaultsSettings) -> None:
     """Fault 1: the best row depends on the seed."""
-    text, seeds = words["best"], faults.settings.seeds
+    text, seeds = words["best"], settings.seeds
     rows = [str(setting) for setting in faults.reruns.settings]
     counts = faults.times_best
     st.subheader(text["heading"], anchor=False)
@@ -79,14 +78,14 @@ def show_best(faults: Faults) -> None:
         ),
         key="best",
     )
-    if faults.settings.table == "balance":
+    if settings.table == "balance":
         st.markdown(text["balance_note"])
 
 
-def show_interval(faults: Faults) -> None:
+def show_interval(table: Table) -> None:
     """Fault 4 of the list: the binomial interval of one measurement covers the differences."""
     text = words["interval"]
-    published = reference.PUBLISHED[faults.settings.table]
+    published = reference.PUBLISHED[table]
     accuracies = [row.student_accuracy for row in published]
     intervals = [reference.wilson_interval(accuracy) for accuracy in accuracies]
     rows = [str(row.setting) for row in published]
@@ -169,17 +168,18 @@ def show_memorising(faults: Faults) -> None:
 
 if lesson.predict():
     lesson.step(2, "run")
-    faults = lesson.run_beside("faults", take_apart, settings)
-    if faults:
+    result = lesson.run_beside(EXPERIMENT, lesson.settings)
+    if result:
+        faults = result.measured
         with lesson.results():
-            show_tables(faults)
+            show_tables(faults, result.seconds)
             left, right = st.columns(2, gap="large")
             with left:
-                show_best(faults)
+                show_best(faults, result.settings)
             with right:
-                show_interval(faults)
-            again = faults.times_best[reference.published_best(faults.settings.table)]
-            lesson.compare(how_often_best(again, faults.settings.seeds))
+                show_interval(result.settings.table)
+            again = faults.times_best[reference.published_best(result.settings.table)]
+            lesson.compare(how_often_best(again, result.settings.seeds))
             show_held_out(faults)
             left, right = st.columns(2, gap="large")
             with left:

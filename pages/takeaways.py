@@ -9,13 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from kdcore import claims
-from kdcore.experiments import EXPERIMENTS
+from kdcore.claims import Judgement
+from kdcore.experiments import student_size
 from kdcore.losses import alpha_without_factor
 from kdcore.visit.evidence import (
     CLAIMS,
-    Claim,
-    Judgement,
+    Takeaway,
     claims_tested,
     differing_settings,
     on_claim,
@@ -25,10 +24,11 @@ from kdcore.visit.evidence import (
 )
 from kdcore.visit.jobs import Job, QueueFull
 from kdcore.visit.runs import Run, identity_of
-from pages.common import cards, charts, frame, jobs, runs, visit
+from pages.common import answer, cards, charts, frame, jobs, visit
 from pages.common import run_words as called
 from pages.common.components import component
-from pages.common.controls import Controls
+from pages.common.widgets import Controls
+from pages.common.words import say
 from pages.common.words import words as words_of
 
 #: Runs listed under a claim; the earlier ones are on *My runs*.
@@ -43,9 +43,15 @@ controls.write_address()
 print_button = component("print_button")
 
 
-def default_run(claim: Claim) -> Run | None:
+def words_of_claim(claim: Takeaway) -> dict[str, Any]:
+    """Return the words of a claim, which stand with the lesson that tests it."""
+    found: dict[str, Any] = words_of(claim.experiment.page)["claims"][claim.name]
+    return found
+
+
+def default_run(claim: Takeaway) -> Run | None:
     """Return the run of the claim's experiment as it comes, if it is among the runs."""
-    return log.find(identity_of(claim.experiment, EXPERIMENTS[claim.experiment].settings()))
+    return log.find(identity_of(claim.experiment.name, claim.experiment.settings()))
 
 
 def ask(*names: str) -> None:
@@ -53,20 +59,20 @@ def ask(*names: str) -> None:
     st.session_state.setdefault("takeaways.asked", {}).update(dict.fromkeys(names))
 
 
-def advance(claim: Claim) -> Job[Any] | None:
+def advance(claim: Takeaway) -> Job[Any] | None:
     """Take the default run that was asked for; return its job while it is under way."""
     asked = st.session_state.get("takeaways.asked", {})
     if claim.name not in asked:
         return None
-    experiment, slot = EXPERIMENTS[claim.experiment], f"takeaways.{claim.name}"
+    experiment, slot = claim.experiment, f"takeaways.{claim.name}"
     try:
         job = jobs.request(slot, experiment.run, experiment.settings(), patience=0.0)
         if not job.is_done:
             return job
-        runs.keep(job.result(), words["claims"][claim.name]["lesson"], {})
+        answer.keep(job.result(), experiment.page, {})
     except (QueueFull, ValueError) as trouble:
         failed = words_of("lesson")["run"]["failed"]
-        st.error(failed.format(reason=trouble), icon=":material/error:")
+        st.error(failed.format(reason=say(trouble)), icon=":material/error:")
     del asked[claim.name]
     return None
 
@@ -93,12 +99,12 @@ def in_runs(count: int) -> str:
     return str(text["one_run"] if count == 1 else text["many_runs"].format(count=count))
 
 
-def measured(claim: Claim, judged: Judgement) -> str:
+def measured(claim: Takeaway, judged: Judgement) -> str:
     """Say what one run measured of a claim."""
-    return str(words["claims"][claim.name]["measured"].format(**called.judgement(judged)))
+    return str(words_of_claim(claim)["measured"].format(**called.judgement(judged)))
 
 
-def show_evidence(claim: Claim) -> None:
+def show_evidence(claim: Takeaway) -> None:
     """List the runs on a claim, the latest first, and what tells their verdicts apart."""
     text, found = words["evidence"], on_claim(claim.name, list(log))
     if not found:
@@ -145,7 +151,7 @@ def what_differed(name: str) -> str:
     return said + (text["separates_many"] if len(parts) > 1 else "")
 
 
-def show_buttons(claim: Claim, job: Job[Any] | None) -> None:
+def show_buttons(claim: Takeaway, job: Job[Any] | None) -> None:
     """Run the default experiment here, or go to the lesson and choose."""
     text, ran = words["buttons"], default_run(claim) is not None
     with st.container(horizontal=True, vertical_alignment="center", key=f"act-{claim.name}"):
@@ -157,15 +163,15 @@ def show_buttons(claim: Claim, job: Job[Any] | None) -> None:
             on_click=ask,
             args=(claim.name,),
         )
-        lesson = words["claims"][claim.name]["lesson"]
+        lesson = claim.experiment.page
         frame.page_link(lesson, text["lesson"].format(page=words_of(lesson)["menu"]))
     if job is not None:
         jobs.follow(job, jobs.show_progress)
 
 
-def show_question(claim: Claim) -> None:
+def show_question(claim: Takeaway) -> None:
     """Ask about the concept; each answer has its own feedback."""
-    text, asked = words["questions"], words["claims"][claim.name]
+    text, asked = words["questions"], words_of_claim(claim)
     answers = asked["answers"]
     meant = f"{alpha_without_factor(0.3, 20.0):.3f}"
     st.markdown(f"**{text['heading']}**")
@@ -179,17 +185,17 @@ def show_question(claim: Claim) -> None:
     )
     if chosen is None:
         return
-    answer = answers[chosen]
-    said = f"**{text['right' if answer['right'] else 'wrong']}** {answer['feedback']}"
-    if answer["right"]:
+    given = answers[chosen]
+    said = f"**{text['right' if given['right'] else 'wrong']}** {given['feedback']}"
+    if given["right"]:
         st.success(said, icon=":material/check_circle:")
     else:
         st.warning(said, icon=":material/replay:")
 
 
-def show_claim(number: int, claim: Claim) -> None:
+def show_claim(number: int, claim: Takeaway) -> None:
     """One claim: what it says, what tests it, what the runs say, what it means."""
-    job, text = advance(claim), words["claims"][claim.name]
+    job, text = advance(claim), words_of_claim(claim)
     with st.container(key=f"claim-{claim.name}"):
         cards.claim(
             text["text"],
@@ -199,8 +205,8 @@ def show_claim(number: int, claim: Claim) -> None:
             words["verdicts"]["label"].format(number=number, claims=len(CLAIMS)),
         )
         readings = {
-            "most": f"{100 * claims.MOST:.0f} %",
-            "fraction": f"{100 * claims.FRACTION:.0f} %",
+            "most": f"{100 * student_size.MOST:.0f} %",
+            "fraction": f"{100 * student_size.FRACTION:.0f} %",
         }
         st.markdown(text["test"].format(**readings))
         show_evidence(claim)

@@ -4,64 +4,36 @@ from __future__ import annotations
 
 import streamlit as st
 
-from kdcore.claims import (
-    assistant_helps,
-    bigger_is_not_always_better,
-    teacher_size_pattern,
-)
 from kdcore.distillation import train_teachers
-from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.common import Result
+from kdcore.experiments import progressive
 from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
-from kdcore.experiments.teacher_size import TeacherSizeSettings
+from kdcore.experiments.result import AnyResult
+from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings, teacher_size_pattern
 from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
 from kdcore.statistics import not_told_apart
 from pages.common import charts
-from pages.common.controls import (
-    LABELLED_IMAGES,
-    SEED_COUNT,
-    STUDENT_WIDTH,
-    TEACHER_TRAINING,
-    TEMPERATURE_SLIDER,
-    Toggle,
-)
-from pages.common.lesson import Lesson
+from pages.common.lesson import Lesson, show_code
+from pages.common.widgets import Toggle
 
 lesson = Lesson(
     "teacher_size",
-    [
-        STUDENT_WIDTH,
-        LABELLED_IMAGES,
-        TEMPERATURE_SLIDER,
-        TEACHER_TRAINING,
-        SEED_COUNT.with_default(7),
-    ],
+    TeacherSizeSettings,
+    ["student_hidden", "labels", "temperature", "teacher_epochs"],
     extras=lambda text: [Toggle("assistant", text["assistant"]["toggle"])],
 )
 controls, words = lesson.controls, lesson.words
 
 
-def settings() -> TeacherSizeSettings:
-    """Return the settings of the run from the controls."""
-    return TeacherSizeSettings(
-        labels=controls["labels"],
-        student_hidden=(controls["student_hidden"],),
-        temperature=controls["temperature"],
-        teacher_epochs=controls["teacher_epochs"],
-        seeds=controls["seeds"],
-    )
-
-
 def assistant_settings() -> ProgressiveSettings:
     """Return the settings of the detour through an assistant, with the same student."""
-    return ProgressiveSettings(
-        labels=controls["labels"],
-        student_hidden=(controls["student_hidden"],),
-        temperature=controls["temperature"],
+    defaults = ProgressiveSettings()
+    # Its teacher is another, and so is how long that is trained.
+    return controls.settings(
+        ProgressiveSettings, teacher_epochs=defaults.teacher_epochs, seeds=defaults.seeds
     )
 
 
-def show_accuracy(result: Result) -> None:
+def show_accuracy(result: AnyResult) -> None:
     """Left panel: teachers climb, their students rise and fall."""
     text, rows = words["accuracy"], result.rows
     shapes = [row["teacher_hidden"] for row in rows]
@@ -88,7 +60,7 @@ def show_accuracy(result: Result) -> None:
     st.markdown(text["sure" if others else "sure_alone"].format(best=shapes[best], alike=others))
 
 
-def show_entropy(result: Result) -> None:
+def show_entropy(result: AnyResult) -> None:
     """Right panel: the larger the teacher, the surer it is."""
     text, rows = words["entropy"], result.rows
     entropies = [row["soft_label_entropy"] for row in rows]
@@ -109,7 +81,7 @@ def show_assistant() -> None:
     controls.show("assistant")
     if not controls["assistant"]:
         return
-    result = lesson.run_beside("progressive", EXPERIMENTS["progressive"].run, assistant_settings)
+    result = lesson.run_beside(progressive.EXPERIMENT, assistant_settings)
     if not result:
         return
     names = [text["routes"][row["route"]] for row in result.rows]
@@ -131,11 +103,12 @@ def show_assistant() -> None:
             verdict=row["verdict"], gain=charts.points(row["gain"], row["gain_ci"])
         )
     )
-    lesson.claim(assistant_helps(result), text["claim"])
+    lesson.claims(result)
+    show_code([train_assistants])
 
 
 if lesson.predict():
-    result = lesson.run("teacher-size", settings)
+    result = lesson.run(EXPERIMENT)
     if result:
         with lesson.results():
             left, right = st.columns(2, gap="large")
@@ -144,7 +117,7 @@ if lesson.predict():
             with right:
                 show_entropy(result)
             lesson.compare(teacher_size_pattern(result))
-            lesson.claim(bigger_is_not_always_better(result))
-        lesson.explain([train_teachers, train_assistants])
+            lesson.claims(result)
+        lesson.explain([train_teachers])
         show_assistant()
         lesson.tries()

@@ -5,38 +5,25 @@ from __future__ import annotations
 import streamlit as st
 
 from kdcore import losses
-from kdcore.claims import best_temperatures, sweet_spot_is_3_to_5, temperature_pattern
-from kdcore.experiments.common import Result
-from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.experiments.result import AnyResult
+from kdcore.experiments.temperature import (
+    EXPERIMENT,
+    TemperatureSettings,
+    best_temperatures,
+    sweet_spot,
+    temperature_pattern,
+)
 from kdcore.figures import accuracy_figure, entropy_points_figure
 from pages.common import charts
-from pages.common.controls import (
-    ALPHA_SLIDER,
-    LABELLED_IMAGES,
-    SEED_COUNT,
-    STUDENT_WIDTH,
-    TEACHER_SHAPE,
-)
 from pages.common.lesson import Lesson
 
 lesson = Lesson(
-    "temperature", [STUDENT_WIDTH, LABELLED_IMAGES, TEACHER_SHAPE, ALPHA_SLIDER, SEED_COUNT]
+    "temperature", TemperatureSettings, ["student_hidden", "labels", "teacher_hidden", "alpha"]
 )
 controls, words = lesson.controls, lesson.words
 
 
-def settings() -> TemperatureSettings:
-    """Return the settings of the run from the controls."""
-    return TemperatureSettings(
-        labels=controls["labels"],
-        student_hidden=(controls["student_hidden"],),
-        teacher_hidden=controls["teacher_hidden"],
-        alpha=controls["alpha"],
-        seeds=controls["seeds"],
-    )
-
-
-def show_entropy(result: Result) -> None:
+def show_entropy(result: AnyResult) -> None:
     """Left panel: the labels grow softer."""
     text, rows = words["entropy"], result.rows[1:]
     st.subheader(text["heading"], anchor=False)
@@ -55,7 +42,7 @@ def show_entropy(result: Result) -> None:
     )
 
 
-def show_accuracy(result: Result) -> None:
+def show_accuracy(result: AnyResult) -> None:
     """Right panel: the student at each temperature, and how sure the best one is."""
     text, (baseline, *rows) = words["accuracy"], result.rows
     best, alike = best_temperatures(result)
@@ -84,7 +71,7 @@ def show_accuracy(result: Result) -> None:
 
 
 if lesson.predict():
-    result = lesson.run("temperature", settings)
+    result = lesson.run(EXPERIMENT)
     if result:
         with lesson.results():
             left, right = st.columns(2, gap="large")
@@ -94,9 +81,11 @@ if lesson.predict():
                 show_accuracy(result)
             pattern = temperature_pattern(result)
             lesson.compare(pattern)
-            claim = dict(words["claim"])
-            if pattern in ("nothing", "hurts"):
-                claim["contradicted"] = claim["contradicted_none"]
-            lesson.claim(sweet_spot_is_3_to_5(result), claim)
-        lesson.explain([losses.soft_labels, losses.entropy, losses.distillation_loss])
+            judged = sweet_spot(result)
+            none = pattern in ("nothing", "hurts") and judged.verdict == "contradicted"
+            lesson.claim("temperature", judged, "contradicted_none" if none else "")
+        lesson.explain(
+            [losses.soft_labels, losses.entropy, losses.distillation_gradient],
+            [losses.distillation_loss],
+        )
         lesson.tries()

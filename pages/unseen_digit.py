@@ -7,23 +7,24 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.claims import recognises_the_unseen, unseen_pattern
 from kdcore.data import digits
-from kdcore.experiments.common import Result, Row
+from kdcore.experiments.result import AnyResult, Row
 from kdcore.experiments.unseen_class import (
+    EXPERIMENT,
     Look,
     OneStudent,
     UnseenClassSettings,
-    UnseenMeasured,
     look_into,
     seen_rows,
+    unseen_pattern,
 )
 from kdcore.figures import confusion_figure, recall_figure, shift_figure
+from kdcore.settings import OMIT
 from kdcore.statistics import Interval
 from kdcore.unseen import balancing_shift, shifted
 from pages.common import charts, digit_images
-from pages.common.controls import OMITTED_DIGITS, SEED_COUNT, STUDENT_WIDTH, Named
 from pages.common.lesson import Lesson
+from pages.common.widgets import Named
 
 #: Images of never-seen digits shown at once, right or wrong.
 IMAGES_SHOWN = 12
@@ -43,23 +44,22 @@ def students_to_look_into(text: dict[str, Any]) -> list[Named]:
 
 
 lesson = Lesson(
-    "unseen_digit", [OMITTED_DIGITS, STUDENT_WIDTH, SEED_COUNT], extras=students_to_look_into
+    "unseen_digit",
+    UnseenClassSettings,
+    ["omit", "student_hidden"],
+    extras=students_to_look_into,
 )
 controls, words = lesson.controls, lesson.words
 
 
 def settings() -> UnseenClassSettings:
     """Return the settings of the run from the controls."""
-    if not 1 <= len(controls["omit"]) <= OMITTED_DIGITS.parameter.longest:
+    if not 1 <= len(controls["omit"]) <= OMIT.longest:
         raise ValueError(words["how_many"])
-    return UnseenClassSettings(
-        omit=tuple(sorted(controls["omit"])),
-        student_hidden=(controls["student_hidden"],),
-        seeds=controls["seeds"],
-    )
+    return controls.settings(UnseenClassSettings, omit=tuple(sorted(controls["omit"])))
 
 
-def recall_of(result: Result, row: Row, corrected: bool = False) -> Interval:
+def recall_of(result: AnyResult, row: Row, corrected: bool = False) -> Interval:
     """Return a row's recall on the omitted digits, as trained or after the bias correction."""
     return result.interval(row, "unseen_recall_corrected" if corrected else "unseen_recall")
 
@@ -69,11 +69,11 @@ def named(digits_left_out: tuple[int, ...]) -> str:
     return ", ".join(map(str, digits_left_out))
 
 
-def show_recall(result: Result, run: UnseenClassSettings) -> None:
+def show_recall(result: AnyResult, run: UnseenClassSettings) -> None:
     """The finding: recall over temperature, against hard labels."""
     text, (hard, *rows) = words["recall"], result.rows
     st.subheader(text["heading"], anchor=False)
-    images = len(seen_rows(digits().training.labels, run.omit))
+    images = len(seen_rows(digits(run.split).training.labels, run.omit))
     st.markdown(text["omitted"].format(digits=named(run.omit), images=images))
     recalls = {
         key: [recall_of(result, row, key == "corrected") for row in rows]
@@ -130,7 +130,7 @@ def show_student(run: UnseenClassSettings, students: tuple[OneStudent, ...]) -> 
     with st.container(key="look-controls", horizontal=True, vertical_alignment="bottom"):
         controls.show("taught_by")
         shift = choose_shift(run, student)
-    look = look_into(student, run.omit, shift)
+    look = look_into(student, run.omit, shift, run.split)
     for column, name, value in zip(
         st.columns(3),
         ("unseen", "seen", "all"),
@@ -143,7 +143,7 @@ def show_student(run: UnseenClassSettings, students: tuple[OneStudent, ...]) -> 
         show_shift(run, student, look)
     with right:
         show_confusion(run, look)
-    show_images(look)
+    show_images(look, run.split)
 
 
 def shift_end(student: OneStudent) -> float:
@@ -179,7 +179,9 @@ def show_shift(run: UnseenClassSettings, student: OneStudent, look: Look) -> Non
     text = words["shift"]
     st.subheader(text["heading"], anchor=False)
     steps = round(shift_end(student) / SHIFT_STEP)
-    looks = [look_into(student, run.omit, SHIFT_STEP * step) for step in range(steps + 1)]
+    looks = [
+        look_into(student, run.omit, SHIFT_STEP * step, run.split) for step in range(steps + 1)
+    ]
     rules = dict(zip(run.omit, student.shifts.tolist(), strict=True))
     values = ", ".join(
         words["look"]["rule_one"].format(digit=digit, shift=f"{shift:+.1f}")
@@ -244,9 +246,9 @@ def show_confusion(run: UnseenClassSettings, look: Look) -> None:
     st.caption(text["explain"])
 
 
-def show_images(look: Look) -> None:
+def show_images(look: Look, split: int) -> None:
     """Some of the never-seen digits, right and wrong."""
-    text, test = words["images"], digits().test
+    text, test = words["images"], digits(split).test
     total = len(look.right) + len(look.wrong)
     left, right = st.columns(2, gap="large")
     with left:
@@ -255,6 +257,7 @@ def show_images(look: Look) -> None:
             look.right,
             [text["right_alternative"].format(label=int(test.labels[i])) for i in look.right],
             [str(int(test.labels[i])) for i in look.right],
+            split,
         )
     with right:
         st.markdown(f"**{text['wrong'].format(count=len(look.wrong), of=total)}**")
@@ -265,17 +268,18 @@ def show_images(look: Look) -> None:
                 for i, answer in look.wrong
             ],
             [text["wrong_caption"].format(answer=answer) for _, answer in look.wrong],
+            split,
         )
 
 
-def show_some(indices: list[int], alternatives: list[str], captions: list[str]) -> None:
+def show_some(indices: list[int], alternatives: list[str], captions: list[str], split: int) -> None:
     """Show the first few of these test images, and say that there are more."""
     text = words["images"]
     if not indices:
         st.caption(text["none"])
         return
     digit_images.show(
-        [digits().test.inputs[i] for i in indices[:IMAGES_SHOWN]],
+        [digits(split).test.inputs[i] for i in indices[:IMAGES_SHOWN]],
         alternatives[:IMAGES_SHOWN],
         captions[:IMAGES_SHOWN],
         size=4.0,
@@ -285,10 +289,9 @@ def show_some(indices: list[int], alternatives: list[str], captions: list[str]) 
 
 
 if lesson.predict():
-    result = lesson.run("unseen-class", settings)
+    result = lesson.run(EXPERIMENT, settings)
     if result:
         run, measured = result.settings, result.measured
-        assert isinstance(run, UnseenClassSettings) and isinstance(measured, UnseenMeasured)
         with lesson.results():
             left, right = st.columns([3, 2], gap="large")
             with left:
@@ -296,7 +299,7 @@ if lesson.predict():
             with right:
                 show_published()
             lesson.compare(unseen_pattern(result))
-            lesson.claim(recognises_the_unseen(result))
+            lesson.claims(result)
             show_student(run, measured.students)
         lesson.explain([balancing_shift, shifted, seen_rows])
         lesson.tries()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from kdcore.experiments.common import Measured, Result
 
 from kdcore.claims import (
     against_chance,
@@ -23,7 +24,6 @@ from kdcore.claims import (
     teacher_size_pattern,
     temperature_pattern,
 )
-from kdcore.experiments.common import Measured, Result
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
 

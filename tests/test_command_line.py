@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from kdcore.experiments.common import Measured, Row
 
 from kdcore import __main__ as command_line
 from kdcore.experiments import EXPERIMENTS, Experiment
-from kdcore.experiments.common import Measured, Row
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.monitor import Monitor
 from kdcore.settings import CheckedSettings

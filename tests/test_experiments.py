@@ -8,12 +8,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
-
-from kdcore import distillation
-from kdcore.data import digits, few_labels
-from kdcore.distillation import LearningCurve, Teachers, Trained, train_teachers
-from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.common import (
     Measured,
     Row,
@@ -24,6 +18,12 @@ from kdcore.experiments.common import (
     teacher_samples,
     train_students,
 )
+from torch import Tensor
+
+from kdcore import distillation
+from kdcore.data import digits, few_labels
+from kdcore.distillation import LearningCurve, Teachers, Trained, train_teachers
+from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import LabResult, LabSettings, lab
 from kdcore.experiments.temperature import TemperatureSettings, temperature
 from kdcore.losses import entropy, soft_labels

@@ -14,6 +14,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from kdcore.experiments.common import (
+    Measured,
+    draw_labels,
+    soft_label_entropy,
+    train_students,
+)
 from torch import Tensor
 
 from kdcore import __main__ as command_line
@@ -36,12 +42,6 @@ from kdcore.experiments.balance import (
     BalanceSettings,
     balance,
     best_alpha_map,
-)
-from kdcore.experiments.common import (
-    Measured,
-    draw_labels,
-    soft_label_entropy,
-    train_students,
 )
 from kdcore.experiments.progressive import ProgressiveSettings, progressive, train_assistants
 from kdcore.experiments.reference import ReferenceSettings

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kdcore.experiments.common import Measured, Result
 from torch import Tensor
 
 from kdcore import __main__ as command_line
@@ -24,7 +25,6 @@ from kdcore.claims import (
 from kdcore.data import Dataset, LabelledImages, digits
 from kdcore.distillation import Response
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.common import Measured, Result
 from kdcore.experiments.controls import TARGETS, ControlsMeasured, ControlsSettings, soft_targets
 from kdcore.experiments.unseen_class import (
     UnseenClassSettings,

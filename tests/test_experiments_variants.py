@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from kdcore.experiments.common import Measured, Row, draw_labels
 from torch import Tensor
 
 from kdcore.__main__ import main
 from kdcore.data import digits
 from kdcore.distillation import LearningCurve, accuracy, ensemble
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.common import Measured, Row, draw_labels
 from kdcore.experiments.feature import (
     FeatureSettings,
     MeasuredHints,

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from kdcore.experiments.common import Measured, Result, train_students
 
 from kdcore import distillation
 from kdcore.claims import how_much_smaller, most_quality_for_a_fraction, same_accuracy
 from kdcore.data import digits
 from kdcore.distillation import LearningCurve, train_teachers
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.common import Measured, Result, train_students
 from kdcore.experiments.student_size import StudentSizeSettings, student_size
 from kdcore.figures import student_size_figure
 from kdcore.models import parameter_count

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kdcore.experiments.common import Result
 from safetensors import safe_open
 from scipy.special import stdtrit
 
 from kdcore.data import digits
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.balance import BalanceSettings
-from kdcore.experiments.common import Result
 from kdcore.experiments.controls import ControlsSettings
 from kdcore.experiments.lab import LabResult, LabSettings, lab
 from kdcore.experiments.temperature import TemperatureSettings

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from kdcore.experiments.common import Measured, Result
 
 from kdcore.claims import ClaimVerdict
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.balance import BalanceSettings
-from kdcore.experiments.common import Measured, Result
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.statistics import Interval, paired_difference, verdict
 from kdcore.visit.evidence import (

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from itertools import product
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement, best_row
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Teachers, Trained, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
+    difference,
     measured_curve,
     train_students,
-    training_work,
 )
 from kdcore.monitor import SILENT, Monitor, Part
-from kdcore.settings import CheckedSettings
+from kdcore.settings import (
+    ALPHAS,
+    LABEL_NOISE,
+    LABELS,
+    MAP_LABEL_NOISE,
+    MAP_TEACHER_LABELS,
+    SEEDS,
+    STUDENT_HIDDEN,
+    TEACHER_EPOCHS,
+    TEACHER_LABELS,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
 from kdcore.statistics import Interval, mean_interval, not_told_apart
 
 #: The teacher of this experiment. What makes it weak or strong is how many labels it has seen; a
@@ -29,18 +42,18 @@ WEAK_TEACHER_HIDDEN = (64,)
 HARD_ONLY = 1.0
 
 
-@dataclass(frozen=True)
-class BalanceSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class BalanceSettings(Settings):
     """What is compared: several balances α between the hard labels and the teacher."""
 
-    labels: int = 300
-    label_noise: float = 0.0
+    labels: int = setting(LABELS, 300)
+    label_noise: float = setting(LABEL_NOISE)
     # A weak teacher, right in three of four cases: with a strong one nearly all soft is best.
-    teacher_labels: int = 60
-    student_hidden: tuple[int, ...] = (32,)
-    temperature: float = 4.0
-    alphas: tuple[float, ...] = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
-    seeds: int = 20
+    teacher_labels: int = setting(TEACHER_LABELS, 60)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    temperature: float = setting(TEMPERATURE)
+    alphas: tuple[float, ...] = setting(ALPHAS)
+    seeds: int = setting(SEEDS, 20)
 
     @property
     def conditions(self) -> tuple[float, ...]:
@@ -48,10 +61,8 @@ class BalanceSettings(CheckedSettings):
         return self.alphas if HARD_ONLY in self.alphas else (*self.alphas, HARD_ONLY)
 
     def work(self) -> float:
-        students = self.seeds * len(self.conditions)
-        return training_work(
-            WEAK_TEACHER_HIDDEN, self.seeds, TEACHER_EPOCHS * self.teacher_labels
-        ) + training_work(self.student_hidden, students, STUDENT_SAMPLES)
+        teacher = self.teacher_work(WEAK_TEACHER_HIDDEN, images=self.teacher_labels)
+        return teacher + self.student_work(self.student_hidden, len(self.conditions))
 
 
 def balance(settings: BalanceSettings, monitor: Monitor = SILENT) -> Measured:
@@ -65,7 +76,7 @@ def balance(settings: BalanceSettings, monitor: Monitor = SILENT) -> Measured:
     their labels were right. Of the student's labels a share ``label_noise`` is wrong. Test labels
     are always right. The gain is against α = 1: the hard labels alone.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = _train_weak_teachers(dataset, settings, seeds, monitor)
     students = _train_balanced_students(dataset, teachers, settings, seeds, monitor)
     baseline = students.accuracy[:, settings.conditions.index(HARD_ONLY)]
@@ -82,17 +93,16 @@ def balance(settings: BalanceSettings, monitor: Monitor = SILENT) -> Measured:
     return Measured(rows, students.accuracy, curves)
 
 
-@dataclass(frozen=True)
-class BalanceMapSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class BalanceMapSettings(Settings):
     """What the map spans: how much the teacher has seen × how many labels are wrong."""
 
-    map_teacher_labels: tuple[int, ...] = (30, 60, 150, 900)
-    map_label_noise: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6)
-    labels: int = 300
-    student_hidden: tuple[int, ...] = (32,)
-    temperature: float = 4.0
-    alphas: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    seeds: int = 10
+    map_teacher_labels: tuple[int, ...] = setting(MAP_TEACHER_LABELS)
+    map_label_noise: tuple[float, ...] = setting(MAP_LABEL_NOISE)
+    labels: int = setting(LABELS, 300)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    temperature: float = setting(TEMPERATURE)
+    alphas: tuple[float, ...] = setting(ALPHAS, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 
     def cell(self, teacher_labels: int, label_noise: float) -> BalanceSettings:
         """Return the settings of the one experiment that a cell of the map stands for."""
@@ -104,6 +114,9 @@ class BalanceMapSettings(CheckedSettings):
             temperature=self.temperature,
             alphas=self.alphas,
             seeds=self.seeds,
+            student_samples=self.student_samples,
+            split=self.split,
+            first_seed=self.first_seed,
         )
 
     def work(self) -> float:
@@ -126,14 +139,25 @@ class BalanceCell:
     #: Every α that cannot be told apart from the best, itself included.
     alike: tuple[float, ...]
 
+    def row(self) -> Row:
+        """Return the cell as a row of the table."""
+        best = self.accuracy[self.alphas.index(self.best_alpha)]
+        return {
+            "teacher_labels": self.teacher_labels,
+            "teacher_accuracy": self.teacher.mean,
+            "label_noise": self.label_noise,
+            "alpha": self.best_alpha,
+            "student_accuracy": best.mean,
+            "student_accuracy_ci": best.half_width,
+            "not_told_apart": ", ".join(f"{alpha:g}" for alpha in self.alike),
+        }
 
-@dataclass(frozen=True)
-class BalanceMap:
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BalanceMap(Measured):
     """The cells of the map, teacher by teacher, each with the noises in order."""
 
-    settings: BalanceMapSettings
     cells: tuple[BalanceCell, ...]
-    seconds: float
 
 
 def best_alpha_map(settings: BalanceMapSettings, monitor: Monitor = SILENT) -> BalanceMap:
@@ -141,14 +165,13 @@ def best_alpha_map(settings: BalanceMapSettings, monitor: Monitor = SILENT) -> B
 
     The better the teacher and the worse the labels, the smaller the best α.
     """
-    started = time.perf_counter()
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     where = list(product(settings.map_teacher_labels, settings.map_label_noise))
     cells = []
     for i, (teacher_labels, label_noise) in enumerate(where):
         part = Part(monitor, i / len(where), (i + 1) / len(where), "map")
         cells.append(_cell(dataset, settings.cell(teacher_labels, label_noise), seeds, part))
-    return BalanceMap(settings, tuple(cells), time.perf_counter() - started)
+    return BalanceMap(rows=[cell.row() for cell in cells], cells=tuple(cells))
 
 
 def _cell(
@@ -198,6 +221,7 @@ def _train_balanced_students(
         settings.conditions,
         monitor,
         settings.label_noise,
+        settings.student_samples,
     )
 
 
@@ -205,3 +229,57 @@ def _label_type(alpha: float) -> str:
     if alpha == HARD_ONLY:
         return "hard only"
     return "mixed" if alpha else "soft only"
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def balance_beats_either(result: AnyResult) -> ClaimVerdict:
+    """Judge the claim that a mixture of hard and soft labels beats either alone.
+
+    Supported if the best α lies inside and both ends can be told apart from it; contradicted if
+    every mixture can be told apart from the best, which is an end then.
+    """
+    alphas = [row["alpha"] for row in result.rows]
+    _, alike = not_told_apart(result.accuracy)
+    if all(alphas[i] in (0.0, 1.0) for i in alike):
+        return "contradicted"
+    both_ends_worse = not any(alphas[i] in (0.0, 1.0) for i in alike)
+    return "supported" if both_ends_worse and {0.0, 1.0} <= set(alphas) else "undecided"
+
+
+def mixture(result: AnyResult) -> Judgement:
+    """A balance of hard and soft labels beats either: by the α between 0 and 1.
+
+    The figure is how much better the best α inside teaches than the better of the two ends.
+    """
+    alphas = [row["alpha"] for row in result.rows]
+    ends = [i for i, alpha in enumerate(alphas) if alpha in (0.0, 1.0)]
+    inside = [i for i in range(len(alphas)) if i not in ends]
+    first, second = (
+        best_row(result.accuracy, inside or ends),
+        best_row(result.accuracy, ends if inside else []),
+    )
+    return Judgement(
+        balance_beats_either(result),
+        difference(result, first, second),
+        {"first": f"{alphas[first]:g}", "second": f"{alphas[second]:g}"},
+    )
+
+
+EXPERIMENT = Experiment(
+    "balance",
+    BalanceSettings,
+    balance,
+    page="balance",
+    named_by=("alpha",),
+    claims=(Claim("balance", mixture, takeaway=4),),
+)
+
+MAP = Experiment(
+    "balance-map",
+    BalanceMapSettings,
+    best_alpha_map,
+    page="balance",
+    named_by=("teacher_labels", "label_noise", "alpha"),
+)

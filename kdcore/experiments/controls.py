@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Response, layer_sizes, train_and_test, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
     draw_labels,
     measured_curve,
     teacher_samples,
-    training_work,
 )
 from kdcore.losses import entropy, soft_labels
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.randomness import generator
-from kdcore.settings import CheckedSettings
+from kdcore.settings import ALPHA, LABELS, STUDENT_HIDDEN, TEMPERATURE, Settings, setting
+from kdcore.statistics import Interval, paired_difference, verdict
 from kdcore.targets import logits_of, shuffled, smoothed
 from kdcore.training import TrainingSettings
 
@@ -35,20 +37,18 @@ CONTROLS_TEACHER_HIDDEN = (256, 128)
 TARGETS = ("hard", "soft", "smoothed", "shuffled")
 
 
-@dataclass(frozen=True)
-class ControlsSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class ControlsSettings(Settings):
     """What is compared: soft labels and two targets of the same confidence."""
 
-    labels: int = 50
-    temperature: float = 8.0
-    alpha: float = 0.3
-    student_hidden: tuple[int, ...] = (64,)
-    seeds: int = 10
+    labels: int = setting(LABELS)
+    temperature: float = setting(TEMPERATURE, 8.0)
+    alpha: float = setting(ALPHA)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN, (64,))
 
     def work(self) -> float:
-        return training_work(
-            CONTROLS_TEACHER_HIDDEN, self.seeds, TEACHER_EPOCHS * 900
-        ) + training_work(self.student_hidden, self.seeds * len(TARGETS), STUDENT_SAMPLES)
+        students = self.student_work(self.student_hidden, len(TARGETS))
+        return self.teacher_work(CONTROLS_TEACHER_HIDDEN) + students
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +69,13 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False)
-class ControlsMeasured(Measured):
+class MeasuredControls(Measured):
     """The table, and an example of each digit."""
 
     examples: tuple[Example, ...] = ()
 
 
-def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> ControlsMeasured:
+def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> MeasuredControls:
     """Compare students on the teacher's soft labels with students on targets that look like them.
 
     All but the hard labels keep the probability that the teacher gives to the label, image by
@@ -83,7 +83,7 @@ def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> ControlsM
     to the wrong classes at random, once for each image. If softness alone made the gain, they
     would gain as much.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     pool = dataset.training
     teachers = train_teachers(
         dataset, CONTROLS_TEACHER_HIDDEN, seeds, teacher_samples(dataset), monitor
@@ -102,7 +102,7 @@ def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> ControlsM
             [settings.temperature] * len(TARGETS),
             (1.0, *[settings.alpha] * (len(TARGETS) - 1)),
         ),
-        TrainingSettings(STUDENT_SAMPLES),
+        TrainingSettings(settings.student_samples),
         monitor,
         "students",
     )
@@ -117,7 +117,7 @@ def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> ControlsM
         for i, (name, accuracy) in enumerate(zip(TARGETS, students.accuracy.unbind(1), strict=True))
     ]
     curves = [measured_curve(students.curve, condition) for condition in range(len(table))]
-    return ControlsMeasured(table, students.accuracy, curves, _examples(dataset, all_targets))
+    return MeasuredControls(table, students.accuracy, curves, _examples(dataset, all_targets))
 
 
 def soft_targets(
@@ -167,3 +167,64 @@ def _examples(dataset: Dataset, targets: dict[str, Tensor]) -> tuple[Example, ..
         shown = {name: values[0, index].clone() for name, values in targets.items()}
         examples.append(Example(index, label, shown))
     return tuple(examples)
+
+
+# --------------------------------------------------------------------------- what a run says
+
+#: What soft labels are compared with.
+RIVALS = tuple(name for name in TARGETS if name != "soft")
+
+
+def soft_over(result: AnyResult, other: str) -> Interval:
+    """Return how much better soft labels teach than another of the targets, paired."""
+    names = [row["targets"] for row in result.rows]
+    accuracy = result.accuracy
+    return paired_difference(
+        accuracy[:, names.index("soft")].numpy(), accuracy[:, names.index(other)].numpy()
+    )
+
+
+def controls_pattern(result: AnyResult) -> Literal["order", "softness", "any", "nothing"]:
+    """Say what of the soft labels carries their gain.
+
+    ``"order"``: they beat both controls, so which wrong answers are likely; ``"softness"``: evenly
+    smoothed ones may do as well; ``"any"``: even shuffled ones may; ``"nothing"``: no gain.
+    """
+    if verdict(soft_over(result, "hard")) != "helps":
+        return "nothing"
+    if verdict(soft_over(result, "shuffled")) != "helps":
+        return "any"
+    return "order" if verdict(soft_over(result, "smoothed")) == "helps" else "softness"
+
+
+def soft_labels_carry_similarity(result: AnyResult) -> ClaimVerdict:
+    """Judge the claim that soft labels carry class similarity which hard labels discard.
+
+    Supported if the soft labels beat hard, smoothed and shuffled ones, each by its paired interval;
+    contradicted if any of these beats them.
+    """
+    verdicts = {verdict(soft_over(result, other)) for other in RIVALS}
+    if "hurts" in verdicts:
+        return "contradicted"
+    return "supported" if verdicts == {"helps"} else "undecided"
+
+
+def similarity(result: AnyResult) -> Judgement:
+    """Soft labels carry class similarity that hard labels discard: by the controls.
+
+    The figure is the gain of soft labels over the target that comes nearest to them.
+    """
+    gains = {name: soft_over(result, name) for name in RIVALS}
+    nearest = min(gains, key=lambda name: gains[name].low)
+    verdict = soft_labels_carry_similarity(result)
+    return Judgement(verdict, gains[nearest], {"other": nearest})
+
+
+EXPERIMENT = Experiment(
+    "controls",
+    ControlsSettings,
+    controls,
+    page="dark_knowledge",
+    named_by=("targets",),
+    claims=(Claim("similarity", similarity, takeaway=1),),
+)

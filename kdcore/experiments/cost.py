@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
-from kdcore.distillation import LearningCurve
-from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.experiments.lab import EXPERIMENT as LAB
+from kdcore.experiments.lab import LabResult, LabSettings
+from kdcore.experiments.result import Experiment, Measured, Row
 from kdcore.models import MLPStack, parameter_count
-from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.monitor import SILENT, LearningCurve, Monitor, Part
 from kdcore.practice.latency import (
     BYTES_PER_PARAMETER,
     ROUNDS,
@@ -20,21 +21,27 @@ from kdcore.practice.latency import (
     multiply_adds,
     speedup,
 )
+from kdcore.settings import Number, setting
 from kdcore.training import Cancelled
 
 #: One example, as in an app that answers a finger; and many, as on a server.
 BATCHES = (1, 256)
 
+REPEAT = Number("repeat", 0, 1_000_000, 0, whole=True)
+
 #: Where measuring begins in the progress of the whole; the training before takes most of it.
 _MEASURING = 0.8
 
 
-@dataclass(frozen=True)
-class CostSettings:
+@dataclass(frozen=True, kw_only=True)
+class CostSettings(LabSettings):
     """Which teacher and student are weighed; another ``repeat`` is another measurement."""
 
-    lab: LabSettings = field(default_factory=LabSettings)
-    repeat: int = 0
+    repeat: int = setting(REPEAT)
+
+    def lab(self) -> LabSettings:
+        """Return the settings of the run of the Lab whose networks are weighed."""
+        return LabSettings(**{name: getattr(self, name) for name in LabSettings.parameters()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +56,10 @@ class Cost:
     latency: dict[int, Latency]
 
 
-@dataclass(frozen=True, eq=False)
-class CostResult:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MeasuredCost(Measured):
     """The first seed's teacher and distilled student, weighed; accuracies are over all seeds."""
 
-    settings: CostSettings
     lab: LabResult
     teacher: Cost
     student: Cost
@@ -61,7 +67,6 @@ class CostResult:
     threads: int
     #: How often each network had its turn.
     rounds: int
-    seconds: float
     #: When it was measured, in seconds since 1970.
     finished: float
 
@@ -83,14 +88,14 @@ class CostResult:
     @property
     def quality_kept(self) -> float:
         """Accuracy of the students in relation to that of their teachers, means over seeds."""
-        return self.lab.distilled.mean / self.lab.teacher.mean
+        return self.lab.measured.distilled.mean / self.lab.measured.teacher.mean
 
     def faster(self, batch: int) -> Speedup:
         """Return how many times faster the student answers."""
         return speedup(self.teacher.latency[batch], self.student.latency[batch])
 
 
-def weigh(settings: CostSettings, monitor: Monitor = SILENT) -> CostResult:
+def weigh(settings: CostSettings, monitor: Monitor = SILENT) -> MeasuredCost:
     """Train teacher and students as in the Lab, and time the first seed's two networks.
 
     Raises
@@ -98,9 +103,8 @@ def weigh(settings: CostSettings, monitor: Monitor = SILENT) -> CostResult:
     Cancelled
         If the monitor says so.
     """
-    started = time.perf_counter()
-    result = lab(settings.lab, Part(monitor, 0.0, _MEASURING))
-    networks = {who: result.networks[who] for who in ("teacher", "distilled")}
+    result = LAB.run(settings.lab(), Part(monitor, 0.0, _MEASURING))
+    networks = {who: result.measured.networks[who] for who in ("teacher", "distilled")}
     latency: dict[int, dict[str, Latency]] = {}
     for i, batch in enumerate(BATCHES):
         if monitor.is_cancelled():
@@ -112,10 +116,35 @@ def weigh(settings: CostSettings, monitor: Monitor = SILENT) -> CostResult:
         _cost(network, {batch: latency[batch][who] for batch in BATCHES})
         for who, network in networks.items()
     )
-    seconds = time.perf_counter() - started
-    return CostResult(
-        settings, result, teacher, student, torch.get_num_threads(), ROUNDS, seconds, time.time()
+    return MeasuredCost(
+        rows=[
+            {"network": who, **_columns(cost), **_accuracy(result, who)}
+            for who, cost in (("teacher", teacher), ("distilled", student))
+        ],
+        accuracy=result.accuracy[:, [0, 2]],
+        lab=result,
+        teacher=teacher,
+        student=student,
+        threads=torch.get_num_threads(),
+        rounds=ROUNDS,
+        finished=time.time(),
     )
+
+
+def _columns(cost: Cost) -> Row:
+    """Return what a network costs as columns of its row; times in seconds a call."""
+    times = {f"seconds_batch_{batch}": own.median for batch, own in cost.latency.items()}
+    return {
+        "parameters": cost.parameters,
+        "bytes": cost.bytes,
+        "multiply_adds": cost.multiply_adds,
+        **times,
+    }
+
+
+def _accuracy(result: LabResult, who: str) -> Row:
+    (row,) = (row for row in result.rows if row["network"] == who)
+    return {name: value for name, value in row.items() if name != "network"}
 
 
 def _cost(network: MLPStack, latency: dict[int, Latency]) -> Cost:
@@ -126,3 +155,14 @@ def _cost(network: MLPStack, latency: dict[int, Latency]) -> Cost:
         multiply_adds(network.layer_sizes),
         latency,
     )
+
+
+EXPERIMENT = Experiment(
+    "cost",
+    CostSettings,
+    weigh,
+    page="in_practice",
+    named_by=("network",),
+    # What is weighed is a run of the Lab; its times belong to the machine, not to the run.
+    stands_for=lambda result: result.measured.lab,
+)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from typing import Literal
 
-from kdcore.distillation import LearningCurve
-from kdcore.monitor import SILENT, Monitor
+import numpy as np
+import torch
+
+from kdcore.experiments.result import Experiment, Measured
+from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.reference.run import (
     MAX_SEEDS,
     TABLES,
@@ -21,29 +24,33 @@ from kdcore.reference.run import (
     run_table,
     times_best,
 )
+from kdcore.settings import SEEDS, CheckedSettings, Name, setting
 from kdcore.statistics import Interval, mean_interval
 from kdcore.training import Cancelled
 
+TABLE = Name("table", tuple(TABLES), "temperature")
 
-@dataclass(frozen=True)
-class FaultsSettings:
+
+@dataclass(frozen=True, kw_only=True)
+class FaultsSettings(CheckedSettings):
     """Which published table is run again, with how many other seeds."""
 
-    table: Table = "temperature"
-    seeds: int = 20
+    table: Table = setting(TABLE)
+    seeds: int = setting(SEEDS, 20, maximum=MAX_SEEDS)
 
-    def __post_init__(self) -> None:
-        if self.table not in TABLES:
-            raise ValueError(f"table must be one of {', '.join(TABLES)}, not {self.table!r}")
-        if not 2 <= self.seeds <= MAX_SEEDS:
-            raise ValueError(f"seeds must be from 2 to {MAX_SEEDS}, not {self.seeds}")
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        """The seeds of the run."""
+        return tuple(range(self.seeds))
+
+    def work(self) -> float:
+        return 1e10 * self.seeds
 
 
-@dataclass(frozen=True, eq=False)
-class Faults:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Faults(Measured):
     """What the reference run looks like when it is looked at closely."""
 
-    settings: FaultsSettings
     #: Published beside reproduced, all three tables.
     cells: list[Cell]
     reruns: Reruns
@@ -56,7 +63,6 @@ class Faults:
     #: What training moved in the reference's first teacher, layer by layer.
     layers: tuple[LayerChange, ...]
     memorising: Memorising
-    seconds: float
 
 
 def take_apart(settings: FaultsSettings, monitor: Monitor = SILENT) -> Faults:
@@ -67,7 +73,6 @@ def take_apart(settings: FaultsSettings, monitor: Monitor = SILENT) -> Faults:
     Cancelled
         If the monitor says so, between two parts.
     """
-    started = time.perf_counter()
     nothing = LearningCurve()
 
     def begin(stage: str, fraction: float) -> None:
@@ -82,14 +87,58 @@ def take_apart(settings: FaultsSettings, monitor: Monitor = SILENT) -> Faults:
     reruns = rerun(settings.table, range(settings.seeds))
     begin("all layers", 0.7)
     memorising = memorise()
+    measured_on = {
+        "training": reruns.student_accuracy.mean(axis=1),
+        "held_out": reruns.student_held_out_accuracy.mean(axis=1),
+    }
+    training, held_out = (mean_interval(own) for own in measured_on.values())
     return Faults(
-        settings,
-        cells,
-        reruns,
-        [float(count) for count in times_best(reruns.student_accuracy)],
-        mean_interval(reruns.student_accuracy.mean(axis=1)),
-        mean_interval(reruns.student_held_out_accuracy.mean(axis=1)),
-        layers,
-        memorising,
-        time.perf_counter() - started,
+        rows=[
+            {
+                "measured_on": name,
+                "student_accuracy": own.mean,
+                "student_accuracy_ci": own.half_width,
+            }
+            for name, own in zip(measured_on, (training, held_out), strict=True)
+        ],
+        accuracy=torch.from_numpy(np.stack(list(measured_on.values()), axis=1)),
+        cells=cells,
+        reruns=reruns,
+        times_best=[float(count) for count in times_best(reruns.student_accuracy)],
+        training=training,
+        held_out=held_out,
+        layers=layers,
+        memorising=memorising,
     )
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def how_often_best(
+    times_best: float, seeds: int
+) -> Literal["always", "mostly", "sometimes", "never"]:
+    """Put into words how often one row of a table came out best over seeds."""
+    share = times_best / seeds
+    if share >= 0.9:
+        return "always"
+    if share > 0.5:
+        return "mostly"
+    return "sometimes" if share > 0 else "never"
+
+
+def against_chance(accuracy: Interval, chance: float) -> Literal["above", "chance", "below"]:
+    """Say on which side of chance an accuracy's interval lies, or that it includes it."""
+    if accuracy.low > chance:
+        return "above"
+    return "below" if accuracy.high < chance else "chance"
+
+
+EXPERIMENT = Experiment(
+    "reference-faults",
+    FaultsSettings,
+    take_apart,
+    page="reference_run",
+    named_by=("measured_on",),
+    data="random labels",
+)

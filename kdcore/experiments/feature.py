@@ -8,39 +8,45 @@ import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.distillation import LearningCurve, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.distillation import train_teachers
+from kdcore.experiments.result import (
+    Experiment,
     Measured,
     MeasuredCurve,
     Row,
     accuracy_columns,
     draw_labels,
     measured_curve,
-    regressor_work,
     teacher_samples,
-    training_work,
 )
 from kdcore.methods import LAST_HIDDEN, Hints, Task, regressor_parameters
 from kdcore.models import MLPStack, parameter_count
-from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.settings import (
+    GUIDED_LAYER,
+    HINT_LAYER,
+    HINT_WEIGHTS,
+    LABELS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    Settings,
+    setting,
+)
 from kdcore.statistics import mean_interval
+from kdcore.words import Refusal
 
 
-@dataclass(frozen=True)
-class FeatureSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class FeatureSettings(Settings):
     """Which weights of the hint are compared, and between which layers it is given."""
 
-    labels: int = 50
-    hint_weights: tuple[float, ...] = (1.0, 10.0, 100.0)
-    student_hidden: tuple[int, ...] = (32,)
-    teacher_hidden: tuple[int, ...] = (128, 64)
+    labels: int = setting(LABELS)
+    hint_weights: tuple[float, ...] = setting(HINT_WEIGHTS)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN, (128, 64))
     #: Counted from the input, 0 is the last.
-    hint_layer: int = 0
-    guided_layer: int = 0
-    seeds: int = 10
+    hint_layer: int = setting(HINT_LAYER)
+    guided_layer: int = setting(GUIDED_LAYER)
 
     def check_together(self) -> None:
         for name, hidden in (
@@ -49,9 +55,8 @@ class FeatureSettings(CheckedSettings):
         ):
             if getattr(self, name) > len(hidden):
                 who = "teacher" if name == "hint_layer" else "student"
-                raise ValueError(
-                    f"{name} must be from 0 to {len(hidden)}, as many hidden layers as the {who} "
-                    f"has, not {getattr(self, name)}"
+                raise Refusal(
+                    "layer", name=name, layers=len(hidden), who=who, value=getattr(self, name)
                 )
 
     @property
@@ -65,11 +70,11 @@ class FeatureSettings(CheckedSettings):
         return self.student_hidden[self.guided_layer - 1], self.teacher_hidden[self.hint_layer - 1]
 
     def work(self) -> float:
-        students = self.seeds * len(self.weights)
+        regressors = len(self.weights) * regressor_parameters(*self.widths)
         return (
-            training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900)
-            + training_work(self.student_hidden, students, STUDENT_SAMPLES)
-            + regressor_work(*self.widths, students)
+            self.teacher_work(self.teacher_hidden)
+            + self.student_work(self.student_hidden, len(self.weights))
+            + 3.0 * regressors * self.seeds * self.student_samples
         )
 
 
@@ -97,12 +102,19 @@ class MeasuredHints(Measured):
 
 def feature(settings: FeatureSettings, monitor: Monitor = SILENT) -> MeasuredHints:
     """Train students with hints of several weights and compare them with hard labels alone."""
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
         dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
     labels = draw_labels(dataset, seeds, settings.labels)
-    task = Task(dataset, seeds, settings.student_hidden, *labels, teachers)
+    task = Task(
+        dataset,
+        seeds,
+        settings.student_hidden,
+        *labels,
+        teachers,
+        samples=settings.student_samples,
+    )
     hint_layer, guided_layer = _activation(settings.hint_layer), _activation(settings.guided_layer)
     objective = Hints(task, settings.weights, hint_layer, guided_layer)
     matches: list[Tensor] = []
@@ -168,3 +180,8 @@ def _row(settings: FeatureSettings, accuracy: Tensor, match: Tensor, condition: 
         # Trained with the student and thrown away: work, not size.
         "regressor_parameters": regressor_parameters(*settings.widths),
     }
+
+
+EXPERIMENT = Experiment(
+    "feature", FeatureSettings, feature, page="four_ways", named_by=("hint_weight",)
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import torch
@@ -10,20 +9,30 @@ from torch import Tensor
 
 from kdcore.data import digits
 from kdcore.distillation import agreement, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    Experiment,
+    Measured,
     MeasuredCurve,
+    Result,
+    accuracy_columns,
     entropy_curve,
     measured_curve,
     teacher_samples,
     train_students,
-    training_work,
 )
 from kdcore.losses import soft_labels
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.settings import (
+    ALPHA,
+    LABELS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    TEACHER_WIDTHS,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
 from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
 from kdcore.store import BoundedStore
 
@@ -33,40 +42,39 @@ CURVE_TEMPERATURES = (0.5, 0.75, *(0.5 * step for step in range(2, 41)))
 _curves: BoundedStore[tuple[object, ...], MeasuredCurve] = BoundedStore(capacity=16)
 
 
-@dataclass(frozen=True)
-class LabSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class LabSettings(Settings):
     """One teacher, one hard-label student, one distilled student: what the Lab page trains."""
 
-    temperature: float = 4.0
-    alpha: float = 0.3
-    teacher_hidden: tuple[int, ...] = (256,)
-    student_hidden: tuple[int, ...] = (32,)
-    labels: int = 50
-    seeds: int = 10
+    temperature: float = setting(TEMPERATURE)
+    alpha: float = setting(ALPHA)
+    teacher_hidden: tuple[int, ...] = setting(
+        TEACHER_HIDDEN, (256,), offered=TEACHER_WIDTHS, as_slider=True
+    )
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    labels: int = setting(LABELS)
 
     def work(self) -> float:
-        return training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900) + training_work(
-            self.student_hidden, 2 * self.seeds, STUDENT_SAMPLES
-        )
+        return self.teacher_work(self.teacher_hidden) + self.student_work(self.student_hidden, 2)
 
 
-@dataclass(frozen=True, eq=False)
-class LabResult:
-    """What one run of the Lab measured."""
+#: The rows of the Lab's table.
+NETWORKS = ("teacher", "hard", "distilled")
 
-    settings: LabSettings
-    seconds: float
-    teacher: Interval
-    hard: Interval
-    distilled: Interval
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MeasuredLab(Measured):
+    """What one run of the Lab measured; its rows, and the columns of accuracy, are NETWORKS."""
+
+    #: Test accuracy of each seed's three networks, ``[S, 3]``.
+    accuracy: Tensor
     gain: Interval
     verdict: Verdict
-    #: Test accuracy of each seed's teacher, hard-label student and distilled student, ``[S, 3]``.
-    accuracy: Tensor
+    #: How often a student gives its teacher's answer.
     hard_agreement: Interval
     distilled_agreement: Interval
     #: Test accuracy against samples seen, for "teacher", "hard" and "distilled".
-    curves: dict[str, MeasuredCurve]
+    curves_of: dict[str, MeasuredCurve]
     #: Logits of the first seed's three networks for every test image, ``[N, classes]``.
     example_logits: dict[str, Tensor]
     #: The teachers' logits for the test images, ``[S, N, classes]``.
@@ -75,6 +83,27 @@ class LabResult:
     entropy: MeasuredCurve
     #: The first seed's three networks, for images that are in no set: one network a stack.
     networks: dict[str, MLPStack]
+    #: Labels of the test images, ``[N]``.
+    test_labels: Tensor
+
+    def of(self, who: str) -> Interval:
+        """Return the accuracy of "teacher", "hard" or "distilled"."""
+        return mean_interval(self.accuracy[:, NETWORKS.index(who)])
+
+    @property
+    def teacher(self) -> Interval:
+        """Accuracy of the teachers."""
+        return self.of("teacher")
+
+    @property
+    def hard(self) -> Interval:
+        """Accuracy of the hard-label students."""
+        return self.of("hard")
+
+    @property
+    def distilled(self) -> Interval:
+        """Accuracy of the distilled students."""
+        return self.of("distilled")
 
     def answers(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return the logits of the first seed's three networks for other images, ``[N, 64]``."""
@@ -82,15 +111,16 @@ class LabResult:
 
     def hardest_example(self) -> int:
         """Return the test image whose right class the first teacher finds least probable."""
-        labels = digits().test.labels
         probabilities = soft_labels(self.example_logits["teacher"], 1.0)
-        return int(probabilities.gather(1, labels[:, None]).argmin())
+        return int(probabilities.gather(1, self.test_labels[:, None]).argmin())
 
 
-def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
+LabResult = Result[LabSettings, MeasuredLab]
+
+
+def lab(settings: LabSettings, monitor: Monitor = SILENT) -> MeasuredLab:
     """Train a teacher and two students per seed and compare the students, paired by seed."""
-    started = time.perf_counter()
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
         dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
@@ -103,25 +133,29 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
         (settings.temperature, settings.temperature),
         (1.0, settings.alpha),
         monitor,
+        samples=settings.student_samples,
     )
     agrees = agreement(students.test_logits, teachers.test_logits.unsqueeze(1))
-    gain = paired_difference(students.accuracy[:, 1], students.accuracy[:, 0])
-    return LabResult(
-        settings=settings,
-        seconds=time.perf_counter() - started,
-        teacher=mean_interval(teachers.accuracy),
-        hard=mean_interval(students.accuracy[:, 0]),
-        distilled=mean_interval(students.accuracy[:, 1]),
+    hard, distilled = students.accuracy.unbind(1)
+    gain = paired_difference(distilled, hard)
+    accuracies = (teachers.accuracy, hard, distilled)
+    curves = {
+        "teacher": measured_curve(teachers.trained.curve, 0),
+        "hard": measured_curve(students.curve, 0),
+        "distilled": measured_curve(students.curve, 1),
+    }
+    return MeasuredLab(
+        rows=[
+            {"network": who, **accuracy_columns(own, hard if who == "distilled" else None)}
+            for who, own in zip(NETWORKS, accuracies, strict=True)
+        ],
+        accuracy=torch.stack(accuracies, dim=1),
+        curves=list(curves.values()),
         gain=gain,
         verdict=verdict(gain),
-        accuracy=torch.cat([teachers.accuracy.unsqueeze(1), students.accuracy], dim=1),
         hard_agreement=mean_interval(agrees[:, 0]),
         distilled_agreement=mean_interval(agrees[:, 1]),
-        curves={
-            "teacher": measured_curve(teachers.trained.curve, 0),
-            "hard": measured_curve(students.curve, 0),
-            "distilled": measured_curve(students.curve, 1),
-        },
+        curves_of=curves,
         example_logits={
             "teacher": teachers.test_logits[0],
             "hard": students.test_logits[0, 0],
@@ -134,14 +168,18 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> LabResult:
             "hard": students.stack.network(0, 0),
             "distilled": students.stack.network(0, 1),
         },
+        test_labels=dataset.test.labels,
     )
 
 
 def _entropy_of(settings: LabSettings, teacher_logits: Tensor) -> MeasuredCurve:
     """Return the entropy curve of the teachers; the last few are kept, like teachers themselves."""
-    key = (settings.teacher_hidden, settings.seeds)
+    key = (settings.teacher_hidden, settings.seed_numbers, settings.split)
     curve = _curves.get(key)
     if curve is None:
         curve = entropy_curve(teacher_logits, CURVE_TEMPERATURES)
         _curves.put(key, curve)
     return curve
+
+
+EXPERIMENT = Experiment("lab", LabSettings, lab, page="lab", named_by=("network",))

@@ -10,32 +10,31 @@ from torch import Tensor
 
 from kdcore.data import digits
 from kdcore.distillation import Trained, accuracy, ensemble, peer_agreement
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
+from kdcore.experiments.result import (
+    Experiment,
     Measured,
     MeasuredCurve,
     Row,
     accuracy_columns,
     draw_labels,
     measured_curve,
-    training_work,
 )
 from kdcore.methods import MutualLearning, Task
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.settings import LABEL_NOISE, LABELS, PEERS, SEEDS, STUDENT_HIDDEN, Settings, setting
 from kdcore.statistics import mean_interval
 
 
-@dataclass(frozen=True)
-class OnlineSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class OnlineSettings(Settings):
     """Which cohorts are compared with networks that learn alone."""
 
-    labels: int = 200
-    label_noise: float = 0.3
-    peers: tuple[int, ...] = (2, 4)
-    student_hidden: tuple[int, ...] = (32,)
-    seeds: int = 20
+    labels: int = setting(LABELS, 200)
+    label_noise: float = setting(LABEL_NOISE, 0.3)
+    peers: tuple[int, ...] = setting(PEERS)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    seeds: int = setting(SEEDS, 20)
 
     @property
     def cohorts(self) -> tuple[int, ...]:
@@ -44,7 +43,7 @@ class OnlineSettings(CheckedSettings):
 
     def work(self) -> float:
         networks = max(self.peers) + sum(self.cohorts)
-        return training_work(self.student_hidden, self.seeds * networks, STUDENT_SAMPLES)
+        return self.student_work(self.student_hidden, networks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +81,15 @@ def online(settings: OnlineSettings, monitor: Monitor = SILENT) -> MeasuredCohor
     them is worth. The ensemble of a cohort is compared with that of as many networks alone.
     """
     largest = max(settings.peers)
+    labels = digits(settings.split).test.labels
     sizes = (1,) * largest + settings.cohorts
     trained, answers = _train(settings, sizes, monitor)
     ends = list(accumulate(sizes))[largest - 1 :]
-    cohorts = [_cohort(trained, answers, slice(start, end)) for start, end in pairwise(ends)]
-    alone = [_cohort(trained, answers, slice(cohort.peers)) for cohort in cohorts]
-    every_alone = _cohort(trained, answers, slice(largest))
+    cohorts = [
+        _cohort(trained, answers, labels, slice(start, end)) for start, end in pairwise(ends)
+    ]
+    alone = [_cohort(trained, answers, labels, slice(cohort.peers)) for cohort in cohorts]
+    every_alone = _cohort(trained, answers, labels, slice(largest))
     baseline = every_alone.accuracy.mean(1)
     rows = [_row(every_alone, baseline) | {"peers": 1}]
     rows += [_row(cohort, baseline, plain) for cohort, plain in zip(cohorts, alone, strict=True)]
@@ -108,9 +110,9 @@ def _train(
 
     The answers are the classes that each network names, ``[S, C, N]`` at each point.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     labels = draw_labels(dataset, seeds, settings.labels, settings.label_noise)
-    task = Task(dataset, seeds, settings.student_hidden, *labels)
+    task = Task(dataset, seeds, settings.student_hidden, *labels, samples=settings.student_samples)
     # The networks alone are the peers of the largest cohort without the others.
     alone = [size for size in sizes if size == 1]
     peers = [*range(len(alone)), *(p for size in sizes[len(alone) :] for p in range(size))]
@@ -124,9 +126,9 @@ def _train(
     return trained, answers
 
 
-def _cohort(trained: Trained, answers: list[Tensor], which: slice) -> Cohort:
+def _cohort(trained: Trained, answers: list[Tensor], labels: Tensor, which: slice) -> Cohort:
     """Return what the networks of some conditions measured."""
-    logits, labels = trained.test_logits[:, which], digits().test.labels
+    logits = trained.test_logits[:, which]
     samples = [float(value) for value in trained.curve.samples_seen]
     conditions = range(trained.stack.conditions)[which]
     return Cohort(
@@ -170,3 +172,6 @@ def _row(cohort: Cohort, baseline: Tensor, plain: Cohort | None = None) -> Row:
             "ensemble_verdict": joint["verdict"],
         }
     return row
+
+
+EXPERIMENT = Experiment("online", OnlineSettings, online, page="four_ways", named_by=("peers",))

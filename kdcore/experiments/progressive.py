@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from kdcore.claims import Claim, Judgement, from_verdict
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Response, Teachers, layer_sizes, train_and_test, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
@@ -18,36 +20,47 @@ from kdcore.experiments.common import (
     soft_label_entropy,
     teacher_samples,
     train_students,
-    training_work,
 )
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.settings import (
+    ALPHA,
+    ASSISTANT_HIDDEN,
+    ASSISTANT_LABELS,
+    EPOCHS,
+    LABELS,
+    SEEDS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
 from kdcore.training import TrainingSettings
 
 ROUTES = ("hard", "direct", "via-assistant")
 
 
-@dataclass(frozen=True)
-class ProgressiveSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class ProgressiveSettings(Settings):
     """What is compared: a student of the teacher, and a student of the teacher's assistant."""
 
-    labels: int = 50
+    labels: int = setting(LABELS)
     # Deep enough to be surer than it is good, narrow enough to be trained in two seconds.
-    teacher_hidden: tuple[int, ...] = (128, 128, 128, 128)
-    teacher_epochs: int = 30
-    assistant_hidden: tuple[int, ...] = (64,)
-    student_hidden: tuple[int, ...] = (32,)
-    temperature: float = 4.0
-    alpha: float = 0.3
-    assistant_labels: int = 900
-    seeds: int = 12
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN, (128, 128, 128, 128))
+    teacher_epochs: int = setting(EPOCHS)
+    assistant_hidden: tuple[int, ...] = setting(ASSISTANT_HIDDEN)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    temperature: float = setting(TEMPERATURE)
+    alpha: float = setting(ALPHA)
+    assistant_labels: int = setting(ASSISTANT_LABELS)
+    seeds: int = setting(SEEDS, 12)
 
     def work(self) -> float:
         return (
-            training_work(self.teacher_hidden, self.seeds, self.teacher_epochs * 900)
-            + training_work(self.assistant_hidden, self.seeds, teacher_samples(digits()))
-            + training_work(self.student_hidden, len(ROUTES) * self.seeds, STUDENT_SAMPLES)
+            self.teacher_work(self.teacher_hidden, self.teacher_epochs)
+            + self.teacher_work(self.assistant_hidden)
+            + self.student_work(self.student_hidden, len(ROUTES))
         )
 
 
@@ -68,7 +81,7 @@ def progressive(settings: ProgressiveSettings, monitor: Monitor = SILENT) -> Mea
     Mirzadeh et al. (2020), *Improved knowledge distillation via teacher assistant*: there, too,
     teacher, assistant and student are all trained on the same whole training set.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     samples = teacher_samples(dataset, settings.teacher_epochs)
     teachers = train_teachers(dataset, settings.teacher_hidden, seeds, samples, monitor)
     assistants = train_assistants(dataset, teachers, seeds, settings, monitor)
@@ -83,6 +96,7 @@ def progressive(settings: ProgressiveSettings, monitor: Monitor = SILENT) -> Mea
         [settings.temperature] * len(ROUTES),
         (1.0, settings.alpha, settings.alpha),
         monitor,
+        samples=settings.student_samples,
     )
     hard, direct, via_assistant = students.accuracy.unbind(1)
     rows = [
@@ -133,3 +147,22 @@ def _row(
         **accuracy_columns(accuracy, baseline),
         "soft_label_entropy": softness,
     }
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def assistant(result: AnyResult) -> Judgement:
+    """Judge the claim that a teacher assistant helps, by its row's verdict against direct."""
+    (row,) = (row for row in result.rows if row["route"] == "via-assistant")
+    return Judgement(from_verdict(row["verdict"]), result.interval(row, "gain"), {})
+
+
+EXPERIMENT = Experiment(
+    "progressive",
+    ProgressiveSettings,
+    progressive,
+    page="teacher_size",
+    named_by=("route",),
+    claims=(Claim("assistant", assistant),),
+)

@@ -9,37 +9,44 @@ from torch import Tensor
 
 from kdcore.data import digits
 from kdcore.distillation import accuracy, agreement, ensemble
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
+from kdcore.experiments.result import (
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
     draw_labels,
     measured_curve,
-    training_work,
 )
 from kdcore.methods import Task, born_again
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.settings import (
+    ALPHA,
+    GENERATIONS,
+    LABEL_NOISE,
+    LABELS,
+    SEEDS,
+    STUDENT_HIDDEN,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
 from kdcore.training import TrainingSettings
 
 
-@dataclass(frozen=True)
-class SelfSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class SelfSettings(Settings):
     """How many generations follow each other, and what each learns from."""
 
-    labels: int = 200
-    label_noise: float = 0.0
-    generations: int = 3
-    temperature: float = 4.0
-    alpha: float = 0.3
-    student_hidden: tuple[int, ...] = (32,)
-    seeds: int = 20
+    labels: int = setting(LABELS, 200)
+    label_noise: float = setting(LABEL_NOISE)
+    generations: int = setting(GENERATIONS)
+    temperature: float = setting(TEMPERATURE)
+    alpha: float = setting(ALPHA)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    seeds: int = setting(SEEDS, 20)
 
     def work(self) -> float:
-        return training_work(
-            self.student_hidden, self.seeds * (1 + self.generations), STUDENT_SAMPLES
-        )
+        return self.student_work(self.student_hidden, 1 + self.generations)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,7 +59,7 @@ class MeasuredGenerations(Measured):
 
 def self_distillation(settings: SelfSettings, monitor: Monitor = SILENT) -> MeasuredGenerations:
     """Train generation after generation and compare each, and their ensembles, with the first."""
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     task = Task(
         dataset,
         seeds,
@@ -61,6 +68,7 @@ def self_distillation(settings: SelfSettings, monitor: Monitor = SILENT) -> Meas
         temperature=settings.temperature,
         alpha=settings.alpha,
         generations=settings.generations,
+        samples=settings.student_samples,
     )
     generations = born_again(task, monitor)
     logits = torch.cat([generation.test_logits for generation in generations], dim=1)
@@ -70,14 +78,16 @@ def self_distillation(settings: SelfSettings, monitor: Monitor = SILENT) -> Meas
         [accuracy(ensemble(logits[:, : number + 1]), labels) for number in numbers], dim=1
     )
     return MeasuredGenerations(
-        rows=[_row(number, logits, alone, together) for number in numbers],
+        rows=[
+            _row(number, logits, alone, together, settings.student_samples) for number in numbers
+        ],
         accuracy=alone,
         curves=[measured_curve(generation.curve, 0) for generation in generations],
         ensemble_accuracy=together,
     )
 
 
-def _row(number: int, logits: Tensor, alone: Tensor, together: Tensor) -> Row:
+def _row(number: int, logits: Tensor, alone: Tensor, together: Tensor, samples: int) -> Row:
     """Return the row of one generation; logits ``[S, G + 1, N, classes]``."""
     baseline = alone[:, 0] if number else None
     joint = accuracy_columns(together[:, number], baseline)
@@ -93,5 +103,10 @@ def _row(number: int, logits: Tensor, alone: Tensor, together: Tensor) -> Row:
         "ensemble_gain_ci": joint["gain_ci"],
         "ensemble_verdict": joint["verdict"],
         # Each generation waits for the one before.
-        "training_steps": (number + 1) * TrainingSettings(STUDENT_SAMPLES).steps,
+        "training_steps": (number + 1) * TrainingSettings(samples).steps,
     }
+
+
+EXPERIMENT = Experiment(
+    "self", SelfSettings, self_distillation, page="four_ways", named_by=("generation",)
+)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement
 from kdcore.data import digits
 from kdcore.distillation import layer_sizes, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     MeasuredCurve,
     Row,
@@ -19,33 +21,35 @@ from kdcore.experiments.common import (
     measured_curve,
     teacher_samples,
     train_students,
-    training_work,
 )
 from kdcore.models import parameter_count
 from kdcore.monitor import SILENT, Monitor, Part
 from kdcore.practice.latency import BYTES_PER_PARAMETER, multiply_adds
-from kdcore.settings import CheckedSettings
-from kdcore.statistics import mean_interval
+from kdcore.settings import (
+    ALPHA,
+    LABELS,
+    STUDENT_WIDTHS,
+    TEACHER_HIDDEN,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
+from kdcore.statistics import Interval, mean_interval, not_told_apart, paired_difference, verdict
 
 
-@dataclass(frozen=True)
-class StudentSizeSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class StudentSizeSettings(Settings):
     """What is compared: students of several widths, on hard labels and distilled."""
 
-    labels: int = 100
-    teacher_hidden: tuple[int, ...] = (256,)
-    temperature: float = 4.0
-    alpha: float = 0.3
-    student_widths: tuple[int, ...] = (4, 8, 16, 32, 64, 128)
-    seeds: int = 10
+    labels: int = setting(LABELS, 100)
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN, (256,))
+    temperature: float = setting(TEMPERATURE)
+    alpha: float = setting(ALPHA)
+    student_widths: tuple[int, ...] = setting(STUDENT_WIDTHS)
 
     def work(self) -> float:
-        teachers = training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900)
-        return teachers + sum(self.student_work(width) for width in self.student_widths)
-
-    def student_work(self, width: int) -> float:
-        """Return the multiply-adds of training the students of one width."""
-        return training_work((width,), 2 * self.seeds, STUDENT_SAMPLES)
+        students = sum(self.student_work((width,), 2) for width in self.student_widths)
+        return self.teacher_work(self.teacher_hidden) + students
 
 
 def student_size(settings: StudentSizeSettings, monitor: Monitor = SILENT) -> Measured:
@@ -54,12 +58,12 @@ def student_size(settings: StudentSizeSettings, monitor: Monitor = SILENT) -> Me
     Two rows a width. The gain is that of the distilled student over the hard-label student of its
     own width. The quality kept is the student's accuracy divided by that of its seed's teacher.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
         dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
     teacher_parameters = parameter_count(layer_sizes(dataset, settings.teacher_hidden))
-    work = [settings.student_work(width) for width in settings.student_widths]
+    work = [settings.student_work((width,), 2) for width in settings.student_widths]
     rows: list[Row] = []
     accuracies: list[Tensor] = []
     curves: list[MeasuredCurve] = []
@@ -73,6 +77,7 @@ def student_size(settings: StudentSizeSettings, monitor: Monitor = SILENT) -> Me
             [settings.temperature] * 2,
             [1.0, settings.alpha],
             Part(monitor, sum(work[:i]) / sum(work), sum(work[: i + 1]) / sum(work)),
+            samples=settings.student_samples,
         )
         hard, distilled = students.accuracy.unbind(1)
         shape = layer_sizes(dataset, (width,))
@@ -97,3 +102,153 @@ def student_size(settings: StudentSizeSettings, monitor: Monitor = SILENT) -> Me
             accuracies.append(accuracy)
             curves.append(measured_curve(students.curve, condition))
     return Measured(rows, torch.stack(accuracies, dim=1), curves)
+
+
+# --------------------------------------------------------------------------- what a run says
+
+#: Our reading of "most of the quality": so much of the teacher's accuracy.
+MOST = 0.95
+#: Our reading of "a fraction of the cost": at most so many of the teacher's parameters.
+FRACTION = 0.5
+
+
+@dataclass(frozen=True)
+class SameAccuracy:
+    """The smallest students that read as well as the best hard-label student; rows of a table."""
+
+    best_hard: Row
+    smallest_hard: Row
+    #: ``None`` if no distilled student reads as well.
+    smallest_distilled: Row | None
+    #: Accuracy of the smallest distilled student less that of the best hard-label one, paired.
+    difference: Interval | None
+
+    @property
+    def times_smaller(self) -> float | None:
+        """How many times fewer parameters are enough if the student is distilled."""
+        if self.smallest_distilled is None:
+            return None
+        return self.smallest_hard["parameters"] / self.smallest_distilled["parameters"]
+
+    @property
+    def outcome(self) -> Literal["smaller", "same", "larger", "none"]:
+        """Whether the distilled student is smaller, or whether there is none."""
+        times = self.times_smaller
+        if times is None:
+            return "none"
+        if times == 1:
+            return "same"
+        return "smaller" if times > 1 else "larger"
+
+
+def same_accuracy(result: AnyResult) -> SameAccuracy:
+    """Find how small a student can be, with and without distillation, for the same accuracy.
+
+    The measure is the best hard-label student. A student reads as well unless the 95 % interval of
+    its paired difference from that one lies below zero. The rule is the same for both kinds, so
+    that neither is favoured by what the runs cannot tell apart.
+    """
+    rows, accuracy = result.rows, result.accuracy
+    hard = [i for i, row in enumerate(rows) if row["label_type"] == "hard"]
+    best = hard[not_told_apart(accuracy[:, hard])[0]]
+    differences = [paired_difference(own, accuracy[:, best]) for own in accuracy.unbind(1)]
+    as_good = [i for i in range(len(rows)) if verdict(differences[i]) != "hurts"]
+    smallest = {
+        kind: min(
+            (i for i in as_good if rows[i]["label_type"] == kind),
+            key=lambda i: rows[i]["parameters"],
+            default=None,
+        )
+        for kind in ("hard", "distilled")
+    }
+    # The best is as good as itself: there always is one.
+    smallest_hard, distilled = smallest["hard"], smallest["distilled"]
+    assert smallest_hard is not None
+    return SameAccuracy(
+        rows[best],
+        rows[smallest_hard],
+        None if distilled is None else rows[distilled],
+        None if distilled is None else differences[distilled],
+    )
+
+
+def how_much_smaller(same: SameAccuracy) -> Literal["not", "little", "some", "much"]:
+    """Put into words how much smaller distilling lets a student be.
+
+    Not at all, up to 3 times, up to 6 times, or more. Widths that double make steps of nearly 2,
+    4 and 8, so none of them lies at a border.
+    """
+    times = same.times_smaller
+    if times is None or times <= 1:
+        return "not"
+    if times <= 3:
+        return "little"
+    return "some" if times <= 6 else "much"
+
+
+def keeps_most(row: Row) -> bool:
+    """Say whether a student keeps :data:`MOST` of the quality with its whole interval."""
+    return row["quality_kept"] - row["quality_kept_ci"] >= MOST
+
+
+def most_quality_for_a_fraction(result: AnyResult) -> ClaimVerdict:
+    """Judge the claim that distillation keeps most of the quality for a fraction of the cost.
+
+    Looked at are the students with at most :data:`FRACTION` of the teacher's parameters. Supported
+    if one of them keeps at least :data:`MOST` of the teacher's accuracy with its whole interval,
+    and distilling helps it. Contradicted if every one speaks against it: it keeps less with its
+    whole interval, or distilling hurts it, or it keeps as much on hard labels and distilling makes
+    no clear difference.
+    """
+    small = [row for row in result.rows if row["share_of_teacher"] <= FRACTION]
+    hard = {row["student_width"]: row for row in small if row["label_type"] == "hard"}
+    against = []
+    for row in small:
+        if row["label_type"] == "hard":
+            continue
+        without = hard[row["student_width"]]
+        if keeps_most(row) and row["verdict"] == "helps":
+            return "supported"
+        against.append(
+            row["quality_kept"] + row["quality_kept_ci"] < MOST
+            or row["verdict"] == "hurts"
+            or (keeps_most(without) and row["verdict"] == "no clear difference")
+        )
+    return "contradicted" if against and all(against) else "undecided"
+
+
+def deployment(result: AnyResult) -> Judgement:
+    """Most of the quality for a fraction of the cost: by students of several widths.
+
+    The figure is the share of its teacher's accuracy that a distilled student keeps: the smallest
+    one that keeps most and gains by distilling, or else the one that keeps most, among those small
+    enough.
+    """
+    distilled = [row for row in result.rows if row["label_type"] == "distilled"]
+    small = [row for row in distilled if row["share_of_teacher"] <= FRACTION] or distilled
+    good = [row for row in small if keeps_most(row) and row["verdict"] == "helps"]
+    row = (
+        min(good, key=lambda row: row["share_of_teacher"])
+        if good
+        else max(small, key=lambda row: row["quality_kept"])
+    )
+    return Judgement(
+        most_quality_for_a_fraction(result),
+        result.interval(row, "quality_kept"),
+        {
+            "width": str(row["student_width"]),
+            "share": f"{100 * row['share_of_teacher']:.0f} %",
+        },
+        result.interval(row, "gain"),
+        "percent",
+    )
+
+
+EXPERIMENT = Experiment(
+    "student-size",
+    StudentSizeSettings,
+    student_size,
+    page="in_practice",
+    named_by=("student_width", "label_type"),
+    claims=(Claim("deployment", deployment, takeaway=6),),
+)

@@ -7,40 +7,46 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement, from_verdict
 from kdcore.data import digits
 from kdcore.distillation import train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
+    difference,
     teacher_samples,
     train_students,
-    training_work,
 )
 from kdcore.losses import alpha_without_factor, soft_gradient
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
-from kdcore.statistics import mean_interval
+from kdcore.settings import (
+    ALPHA,
+    LABELS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    TEMPERATURES,
+    Settings,
+    setting,
+)
+from kdcore.statistics import mean_interval, paired_difference, verdict
 
 
-@dataclass(frozen=True)
-class TSquaredSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class TSquaredSettings(Settings):
     """What is compared: students at several temperatures, with the factor T² and without it."""
 
-    labels: int = 50
-    student_hidden: tuple[int, ...] = (32,)
-    teacher_hidden: tuple[int, ...] = (256,)
-    alpha: float = 0.3
-    temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 20.0)
-    seeds: int = 10
+    labels: int = setting(LABELS)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN, (256,))
+    alpha: float = setting(ALPHA)
+    temperatures: tuple[float, ...] = setting(TEMPERATURES, (1.0, 2.0, 4.0, 8.0, 20.0))
 
     def work(self) -> float:
-        students = self.seeds * (1 + 2 * len(self.temperatures))
-        return training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900) + training_work(
-            self.student_hidden, students, STUDENT_SAMPLES
-        )
+        students = self.student_work(self.student_hidden, 1 + 2 * len(self.temperatures))
+        return self.teacher_work(self.teacher_hidden) + students
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +69,7 @@ def t_squared(settings: TSquaredSettings, monitor: Monitor = SILENT) -> TSquared
     Hinton, Vinyals, Dean (2015), section 2: the soft gradients scale as 1/T², so the soft term is
     to be multiplied by T² when both kinds of labels are used.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
         dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
@@ -81,6 +87,7 @@ def t_squared(settings: TSquaredSettings, monitor: Monitor = SILENT) -> TSquared
         (1.0, *(T for T, _, _ in conditions)),
         (1.0, *(alpha for _, _, alpha in conditions)),
         monitor,
+        samples=settings.student_samples,
     )
     hard_logits, baseline = students.test_logits[:, 0], students.accuracy[:, 0]
     gradients = [torch.full((len(seeds),), torch.nan)]
@@ -109,3 +116,78 @@ def t_squared(settings: TSquaredSettings, monitor: Monitor = SILENT) -> TSquared
             }
         )
     return TSquaredMeasured(rows, students.accuracy, gradients=torch.stack(gradients, dim=1))
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def gradient_changes(result: AnyResult) -> tuple[Tensor, Tensor]:
+    """Return how much the soft gradient changes from the lowest T to the highest.
+
+        |log₁₀(size at the highest T / size at the lowest T)|
+
+    of each seed, with the factor T² and without it, ``[S]`` each.
+
+    Raises
+    ------
+    ValueError
+        If the result is not one of the experiment ``t-squared``.
+    """
+    gradients = getattr(result.measured, "gradients", None)
+    if gradients is None:
+        raise ValueError(f"{result.experiment} has no soft gradients")
+
+    def change(kind: str) -> Tensor:
+        rows = [i for i, row in enumerate(result.rows) if row["factor"] == kind]
+        rows.sort(key=lambda i: result.rows[i]["temperature"])
+        sizes: Tensor = gradients[:, [rows[0], rows[-1]]]
+        return (sizes[:, 1] / sizes[:, 0]).log10().abs()
+
+    return change("T²"), change("none")
+
+
+def factor_compensates(result: AnyResult) -> ClaimVerdict:
+    """Judge the claim that the factor T² makes up for the smaller gradients at high T.
+
+    Supported if from the lowest T to the highest the size of the soft gradient changes less with
+    the factor than without it, paired over seeds; contradicted if it changes more.
+    """
+    with_factor, without = gradient_changes(result)
+    return from_verdict(verdict(paired_difference(without, with_factor)))
+
+
+def factor(result: AnyResult) -> Judgement:
+    """The factor T² makes up for the smaller gradients at high T: by their sizes.
+
+    The figure is how much less the size of the soft gradient changes with the factor than without
+    it, in powers of ten from the lowest T to the highest (:func:`~kdcore.gradient_changes`).
+    """
+    with_factor, without = gradient_changes(result)
+    temperatures = [row["temperature"] for row in result.rows[1:]]
+    highest = {
+        row["factor"]: i
+        for i, row in enumerate(result.rows)
+        if row["temperature"] == max(temperatures)
+    }
+    return Judgement(
+        factor_compensates(result),
+        paired_difference(without, with_factor),
+        {
+            "low": f"{min(temperatures):g}",
+            "high": f"{max(temperatures):g}",
+            "with": f"{10 ** with_factor.mean().item():.2g}",
+            "without": f"{10 ** without.mean().item():.2g}",
+        },
+        difference(result, highest["T²"], highest["none"]),
+        "number",
+    )
+
+
+EXPERIMENT = Experiment(
+    "t-squared",
+    TSquaredSettings,
+    t_squared,
+    page="anatomy",
+    named_by=("temperature", "factor"),
+    claims=(Claim("factor", factor, takeaway=3),),
+)

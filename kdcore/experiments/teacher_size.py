@@ -4,54 +4,68 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row, position_of_best
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Teachers, layer_sizes, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
+    difference,
     measured_curve,
     soft_label_entropy,
     teacher_samples,
     train_students,
-    training_work,
 )
 from kdcore.models import parameter_count
 from kdcore.monitor import SILENT, Monitor, Part
-from kdcore.settings import TEACHER_HIDDEN, CheckedSettings
-from kdcore.statistics import mean_interval
+from kdcore.settings import (
+    ALPHA,
+    EPOCHS,
+    LABELS,
+    SEEDS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    TEACHERS,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
+from kdcore.statistics import mean_interval, not_told_apart
 
 
-@dataclass(frozen=True)
-class TeacherSizeSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class TeacherSizeSettings(Settings):
     """What is compared: the same student, taught by teachers of several sizes."""
 
-    labels: int = 50
-    student_hidden: tuple[int, ...] = (32,)
+    labels: int = setting(LABELS)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
     # The inverted U is clearest here: at T = 10 even a very sure teacher's labels are soft again.
-    temperature: float = 4.0
-    alpha: float = 0.3
+    temperature: float = setting(TEMPERATURE)
+    alpha: float = setting(ALPHA)
     # Two small teachers, then the four of the reference run.
-    teachers: tuple[tuple[int, ...], ...] = (
-        (8,),
-        (16,),
-        (64,),
-        (128, 64),
-        (256, 128),
-        (512, 256, 128),
+    teachers: tuple[tuple[int, ...], ...] = setting(
+        TEACHERS,
+        (
+            (8,),
+            (16,),
+            (64,),
+            (128, 64),
+            (256, 128),
+            (512, 256, 128),
+        ),
     )
     # Most of the time goes into the largest teacher, whose products already run at the machine's
     # peak: 15 epochs and 7 seeds are what a learner can wait for. The curve is the same with 30
     # epochs and 10 seeds, which take three times as long.
-    teacher_epochs: int = 15
-    seeds: int = 7
+    teacher_epochs: int = setting(EPOCHS, 15)
+    seeds: int = setting(SEEDS, 7)
 
     def work(self) -> float:
-        samples = self.teacher_epochs * 900
-        teachers = sum(training_work(hidden, self.seeds, samples) for hidden in self.teachers)
-        students = self.seeds * (1 + len(self.teachers))
-        return teachers + training_work(self.student_hidden, students, STUDENT_SAMPLES)
+        teachers = sum(self.teacher_work(hidden, self.teacher_epochs) for hidden in self.teachers)
+        return teachers + self.student_work(self.student_hidden, 1 + len(self.teachers))
 
 
 def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Measured:
@@ -66,7 +80,7 @@ def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Me
     Cho, Hariharan (2019), *On the efficacy of knowledge distillation*: larger teachers may teach
     worse, early-stopped ones better. Mirzadeh et al. (2020) call it the capacity gap.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = _train_teachers_of_each_size(dataset, settings, seeds, monitor)
     students = train_students(
         dataset,
@@ -78,6 +92,7 @@ def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Me
         [settings.temperature] * (1 + len(teachers)),
         [1.0, *[settings.alpha] * len(teachers)],
         monitor,
+        samples=settings.student_samples,
     )
     baseline, accuracy = students.accuracy[:, 0], students.accuracy[:, 1:]
     hard = mean_interval(baseline)
@@ -104,9 +119,61 @@ def _train_teachers_of_each_size(
 ) -> list[Teachers]:
     """Train one size after another, as one stage whose parts are as long as they take."""
     samples = teacher_samples(dataset, settings.teacher_epochs)
-    work = [training_work(hidden, len(seeds), samples) for hidden in settings.teachers]
+    work = [settings.teacher_work(hidden) for hidden in settings.teachers]
     trained: list[Teachers] = []
     for i, hidden in enumerate(settings.teachers):
         part = Part(monitor, sum(work[:i]) / sum(work), sum(work[: i + 1]) / sum(work))
         trained.append(train_teachers(dataset, hidden, seeds, samples, part))
     return trained
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def teacher_size_pattern(result: AnyResult) -> Pattern:
+    """Say whose student is best along the teachers in the order given, or that none gains."""
+    verdicts = [row["verdict"] for row in result.rows]
+    if "helps" not in verdicts:
+        return "hurts" if "hurts" in verdicts else "nothing"
+    return position_of_best(result.accuracy)
+
+
+def bigger_is_not_always_better(result: AnyResult) -> ClaimVerdict:
+    """Judge the claim that the largest teacher need not have the best student.
+
+    Supported if the largest teacher's student can be told apart from the best; contradicted if it
+    is the best and can be told apart from all others.
+    """
+    sizes = [row["teacher_parameters"] for row in result.rows]
+    largest = sizes.index(max(sizes))
+    _, alike = not_told_apart(result.accuracy)
+    if largest not in alike:
+        return "supported"
+    return "contradicted" if alike == (largest,) else "undecided"
+
+
+def bigger_teacher(result: AnyResult) -> Judgement:
+    """A bigger teacher is not always a better one: by the students of each teacher.
+
+    The figure is how much better the best student of a smaller teacher is than the largest's.
+    """
+    sizes = [row["teacher_parameters"] for row in result.rows]
+    largest = sizes.index(max(sizes))
+    smaller = [i for i in range(len(sizes)) if i != largest]
+    first = best_row(result.accuracy, smaller or [largest])
+    shapes = [f"[{row['teacher_hidden']}]" for row in result.rows]
+    return Judgement(
+        bigger_is_not_always_better(result),
+        difference(result, first, largest),
+        {"first": shapes[first], "second": shapes[largest]},
+    )
+
+
+EXPERIMENT = Experiment(
+    "teacher-size",
+    TeacherSizeSettings,
+    teacher_size,
+    page="teacher_size",
+    named_by=("teacher_hidden",),
+    claims=(Claim("teacher_size", bigger_teacher, takeaway=5),),
+)

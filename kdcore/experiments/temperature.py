@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row, position_of_best
 from kdcore.data import digits
 from kdcore.distillation import train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
+    difference,
     fidelity_columns,
     measured_curve,
     soft_label_entropy,
     teacher_samples,
     train_students,
-    training_work,
 )
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.settings import (
+    ALPHA,
+    LABELS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    TEMPERATURES,
+    Settings,
+    setting,
+)
+from kdcore.statistics import not_told_apart
 
 
-@dataclass(frozen=True)
-class TemperatureSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class TemperatureSettings(Settings):
     """What is compared: students taught at several temperatures."""
 
-    labels: int = 50
-    student_hidden: tuple[int, ...] = (32,)
-    teacher_hidden: tuple[int, ...] = (256, 128)
-    alpha: float = 0.3
-    temperatures: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
-    seeds: int = 10
+    labels: int = setting(LABELS)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN)
+    alpha: float = setting(ALPHA)
+    temperatures: tuple[float, ...] = setting(TEMPERATURES)
 
     def work(self) -> float:
-        students = self.seeds * (1 + len(self.temperatures))
-        return training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900) + training_work(
-            self.student_hidden, students, STUDENT_SAMPLES
-        )
+        students = self.student_work(self.student_hidden, 1 + len(self.temperatures))
+        return self.teacher_work(self.teacher_hidden) + students
 
 
 def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Measured:
@@ -53,7 +61,7 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Mea
     Hinton, Vinyals, Dean (2015), section 3: with 30 units a layer, temperatures from 2.5 to 4
     worked clearly better than higher and lower ones; with 300, all above 8 were alike.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
         dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
@@ -69,6 +77,7 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Mea
         temperatures,
         alphas,
         monitor,
+        samples=settings.student_samples,
     )
     rows: list[Row] = []
     for condition, value in enumerate((None, *settings.temperatures)):
@@ -86,3 +95,85 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Mea
         )
     curves = [measured_curve(students.curve, condition) for condition in range(len(rows))]
     return Measured(rows, students.accuracy, curves)
+
+
+# --------------------------------------------------------------------------- what a run says
+
+#: The temperatures that practice calls the sweet spot.
+SWEET_SPOT = (3.0, 5.0)
+
+
+def temperature_pattern(result: AnyResult) -> Pattern:
+    """Say what temperature did: where the best one lies, or that none helps."""
+    verdicts = [row["verdict"] for row in result.rows]
+    if "helps" not in verdicts:
+        return "hurts" if "hurts" in verdicts else "nothing"
+    return position_of_best(result.accuracy[:, 1:])
+
+
+def best_temperatures(result: AnyResult) -> tuple[float, tuple[float, ...]]:
+    """Return the best temperature and all that cannot be told apart from it, itself included."""
+    temperatures = [row["temperature"] for row in result.rows[1:]]
+    best, alike = not_told_apart(result.accuracy[:, 1:])
+    return temperatures[best], tuple(temperatures[i] for i in alike)
+
+
+def in_sweet_spot(temperature: float) -> bool:
+    """Say whether practice counts a temperature to the sweet spot."""
+    return SWEET_SPOT[0] <= temperature <= SWEET_SPOT[1]
+
+
+def sweet_spot_is_3_to_5(result: AnyResult) -> ClaimVerdict:
+    """Judge the claim that T from 3 to 5 is the sweet spot.
+
+    Supported if the best temperatures lie there and both ends of the range are worse; contradicted
+    if every temperature there can be told apart from the best, or if none helps at all.
+    """
+    pattern = temperature_pattern(result)
+    if pattern in ("nothing", "hurts"):
+        return "contradicted"
+    tested = [r["temperature"] for r in result.rows[1:] if in_sweet_spot(r["temperature"])]
+    _, alike = best_temperatures(result)
+    if tested and not set(tested) & set(alike):
+        return "contradicted"
+    return "supported" if tested and pattern == "inside" else "undecided"
+
+
+def sweet_spot(result: AnyResult) -> Judgement:
+    """Temperature controls softness, and 3 to 5 is its sweet spot: by the temperatures.
+
+    The verdict is on the sweet spot; whether the soft labels grow softer from each T to the next
+    is said beside it. The figure is how much better the best T from 3 to 5 teaches than the best T
+    outside; against hard labels if only one side was tried.
+    """
+    rows = result.rows
+    inside = [i for i in range(1, len(rows)) if in_sweet_spot(rows[i]["temperature"])]
+    outside = [i for i in range(1, len(rows)) if i not in inside]
+    first, second = (
+        best_row(result.accuracy, inside or outside),
+        best_row(result.accuracy, outside if inside else []),
+    )
+    by_temperature = sorted(rows[1:], key=lambda row: row["temperature"])
+    entropies = [row["soft_label_entropy"] for row in by_temperature]
+    softer = all(low < high for low, high in pairwise(entropies))
+    return Judgement(
+        sweet_spot_is_3_to_5(result),
+        difference(result, first, second),
+        {
+            "first": f"T = {rows[first]['temperature']:g}",
+            "second": f"T = {rows[second]['temperature']:g}" if second else "hard",
+            "softness": "supported" if softer else "contradicted",
+            "low": f"{entropies[0]:.2f}",
+            "high": f"{entropies[-1]:.2f}",
+        },
+    )
+
+
+EXPERIMENT = Experiment(
+    "temperature",
+    TemperatureSettings,
+    temperature,
+    page="temperature",
+    named_by=("temperature",),
+    claims=(Claim("temperature", sweet_spot, takeaway=2),),
+)

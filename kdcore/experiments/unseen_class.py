@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from kdcore.claims import Claim, ClaimVerdict, Judgement
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Response, Trained, layer_sizes, train_and_test, train_teachers
-from kdcore.experiments.common import (
-    TEACHER_EPOCHS,
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     Row,
     accuracy_columns,
     measured_curve,
     teacher_samples,
-    training_work,
 )
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import CheckedSettings
-from kdcore.statistics import mean_interval
+from kdcore.settings import (
+    OMIT,
+    STUDENT_HIDDEN,
+    STUDENT_SAMPLES,
+    TEMPERATURES,
+    Settings,
+    setting,
+)
+from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.training import TrainingSettings
 from kdcore.unseen import balancing_shift, confusion, recall, shifted
 
@@ -35,20 +44,18 @@ UNSEEN_TEACHER_HIDDEN = (256, 128)
 UNSEEN_SAMPLES = 36_000
 
 
-@dataclass(frozen=True)
-class UnseenClassSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class UnseenClassSettings(Settings):
     """What is compared: students without some digits, on hard labels and at temperatures."""
 
-    omit: tuple[int, ...] = (3,)
-    temperatures: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
-    student_hidden: tuple[int, ...] = (32,)
-    seeds: int = 10
+    omit: tuple[int, ...] = setting(OMIT)
+    temperatures: tuple[float, ...] = setting(TEMPERATURES, (1.0, 2.0, 4.0, 8.0, 16.0))
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    student_samples: int = setting(STUDENT_SAMPLES, UNSEEN_SAMPLES)
 
     def work(self) -> float:
-        students = self.seeds * (1 + len(self.temperatures))
-        return training_work(
-            UNSEEN_TEACHER_HIDDEN, self.seeds, TEACHER_EPOCHS * 900
-        ) + training_work(self.student_hidden, students, UNSEEN_SAMPLES)
+        students = self.student_work(self.student_hidden, 1 + len(self.temperatures))
+        return self.teacher_work(UNSEEN_TEACHER_HIDDEN) + students
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +74,7 @@ class OneStudent:
 
 
 @dataclass(frozen=True, eq=False)
-class UnseenMeasured(Measured):
+class MeasuredUnseen(Measured):
     """The table, the recall of each seed, and one student of each row to look into."""
 
     #: Recall on the omitted digits of each seed in the condition of each row, ``[S, rows]``.
@@ -75,7 +82,7 @@ class UnseenMeasured(Measured):
     students: tuple[OneStudent, ...] = ()
 
 
-def unseen_class(settings: UnseenClassSettings, monitor: Monitor = SILENT) -> UnseenMeasured:
+def unseen_class(settings: UnseenClassSettings, monitor: Monitor = SILENT) -> MeasuredUnseen:
     """Take digits out of the students' training set and ask them for these digits in the test.
 
     The teacher has seen all ten digits. Its students learn from *all* images of the training pool
@@ -90,7 +97,7 @@ def unseen_class(settings: UnseenClassSettings, monitor: Monitor = SILENT) -> Un
     -----
     Hinton, Vinyals, Dean (2015), section 3: MNIST without the digit 3.
     """
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
         dataset, UNSEEN_TEACHER_HIDDEN, seeds, teacher_samples(dataset), monitor
     )
@@ -133,7 +140,7 @@ def _train_students(
             (1.0, *settings.temperatures),
             (1.0, *[0.0] * len(settings.temperatures)),
         ),
-        TrainingSettings(UNSEEN_SAMPLES),
+        TrainingSettings(settings.student_samples),
         monitor,
         "students",
     )
@@ -141,7 +148,7 @@ def _train_students(
 
 def _measure(
     dataset: Dataset, students: Trained, shifts: Tensor, settings: UnseenClassSettings
-) -> UnseenMeasured:
+) -> MeasuredUnseen:
     """Measure all students on the test set; ``shifts`` are ``[S, C, K]``."""
     labels, logits = dataset.test.labels, students.test_logits
     corrected = shifted(logits, settings.omit, shifts)
@@ -168,7 +175,7 @@ def _measure(
                 "bias_shift": shifts[:, condition].double().mean().item(),
             }
         )
-    return UnseenMeasured(
+    return MeasuredUnseen(
         rows,
         students.accuracy,
         [measured_curve(students.curve, condition) for condition in range(len(rows))],
@@ -199,9 +206,9 @@ class Look:
     wrong: list[tuple[int, int]]
 
 
-def look_into(student: OneStudent, omit: Sequence[int], shift: float) -> Look:
+def look_into(student: OneStudent, omit: Sequence[int], shift: float, split: int = 0) -> Look:
     """Ask one student for all test images, with the same shift on each omitted digit's logit."""
-    labels = digits().test.labels
+    labels = digits(split).test.labels
     logits = shifted(student.test_logits, omit, shift)
     answers = logits.argmax(-1)
     seen = [digit for digit in range(digits().classes) if digit not in omit]
@@ -215,3 +222,51 @@ def look_into(student: OneStudent, omit: Sequence[int], shift: float) -> Look:
         [index for index in unseen if answers[index] == labels[index]],
         [(index, int(answers[index])) for index in unseen if answers[index] != labels[index]],
     )
+
+
+# --------------------------------------------------------------------------- what a run says
+
+#: Recall of a class that a student knows nothing of and guesses like the other nine.
+CHANCE_RECALL = 0.1
+
+
+def unseen_pattern(result: AnyResult) -> Literal["none", "few", "most", "nearly-all"]:
+    """Put into words how many never-seen images the student recognises at its best temperature.
+
+    Up to 2 %, under a half, under nine in ten, or more.
+    """
+    best = max(row["unseen_recall"] for row in result.rows[1:])
+    if best <= 0.02:
+        return "none"
+    if best < 0.5:
+        return "few"
+    return "most" if best < 0.9 else "nearly-all"
+
+
+def unseen(result: AnyResult) -> Judgement:
+    """Judge the claim that a student recognises classes which only its teacher has seen.
+
+    Before any bias correction. Supported if at some temperature the recall lies above chance with
+    its whole interval and above that on hard labels, paired; contradicted if at every temperature
+    it lies below chance with its whole interval. The figure is the largest gain in recall.
+    """
+    hard, *soft = result.measured.recall.unbind(1)
+    intervals = [mean_interval(recall) for recall in soft]
+    gains = [paired_difference(recall, hard) for recall in soft]
+    above = any(
+        interval.low > CHANCE_RECALL and verdict(gain) == "helps"
+        for interval, gain in zip(intervals, gains, strict=True)
+    )
+    below = all(interval.high < CHANCE_RECALL for interval in intervals)
+    said: ClaimVerdict = "supported" if above else "contradicted" if below else "undecided"
+    return Judgement(said, max(gains, key=lambda gain: gain.mean), {})
+
+
+EXPERIMENT = Experiment(
+    "unseen-class",
+    UnseenClassSettings,
+    unseen_class,
+    page="unseen_digit",
+    named_by=("temperature",),
+    claims=(Claim("unseen", unseen),),
+)

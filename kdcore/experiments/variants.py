@@ -8,47 +8,56 @@ import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.distillation import LearningCurve, accuracy, ensemble, train_teachers
-from kdcore.experiments.common import (
-    STUDENT_SAMPLES,
-    TEACHER_EPOCHS,
+from kdcore.distillation import accuracy, ensemble, train_teachers
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
     Measured,
     MeasuredCurve,
     Row,
     accuracy_columns,
     draw_labels,
     measured_curve,
-    regressor_work,
     teacher_samples,
-    training_work,
 )
-from kdcore.methods import METHODS, PEERS, Task, hard_label_peers
+from kdcore.methods import METHODS, PEERS, Task, hard_label_peers, regressor_parameters
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor, Part
-from kdcore.settings import CheckedSettings
+from kdcore.monitor import SILENT, LearningCurve, Monitor, Part
+from kdcore.settings import (
+    ALPHA,
+    HINT_WEIGHT,
+    LABEL_NOISE,
+    LABELS,
+    STUDENT_HIDDEN,
+    TEACHER_HIDDEN,
+    TEMPERATURE,
+    Settings,
+    setting,
+)
+from kdcore.statistics import not_told_apart
 from kdcore.training import TrainingSettings
 
 
-@dataclass(frozen=True)
-class VariantsSettings(CheckedSettings):
+@dataclass(frozen=True, kw_only=True)
+class VariantsSettings(Settings):
     """Under which labels, and with which settings, the methods are compared."""
 
-    labels: int = 50
-    label_noise: float = 0.0
-    student_hidden: tuple[int, ...] = (32,)
-    teacher_hidden: tuple[int, ...] = (256, 128)
-    temperature: float = 4.0
-    alpha: float = 0.3
-    hint_weight: float = 10.0
-    seeds: int = 10
+    labels: int = setting(LABELS)
+    label_noise: float = setting(LABEL_NOISE)
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN)
+    temperature: float = setting(TEMPERATURE)
+    alpha: float = setting(ALPHA)
+    hint_weight: float = setting(HINT_WEIGHT)
 
     def work(self) -> float:
         # One network a method; one more generation, and the peers of a cohort and an ensemble.
         students = len(METHODS) + 1 + 2 * PEERS - 1
+        regressor = regressor_parameters(self.student_hidden[-1], self.teacher_hidden[-1])
         return (
-            training_work(self.teacher_hidden, self.seeds, TEACHER_EPOCHS * 900)
-            + training_work(self.student_hidden, students * self.seeds, STUDENT_SAMPLES)
-            + regressor_work(self.student_hidden[-1], self.teacher_hidden[-1], self.seeds)
+            self.teacher_work(self.teacher_hidden)
+            + self.student_work(self.student_hidden, students)
+            + 3.0 * regressor * self.seeds * self.student_samples
         )
 
 
@@ -72,13 +81,16 @@ def variants(settings: VariantsSettings, monitor: Monitor = SILENT) -> Measured:
     accuracies["ensemble"] = together.accuracy[-1][:, 0]
     curves.append(measured_curve(together, 0))
     return Measured(
-        [_row(name, accuracy, accuracies["hard"]) for name, accuracy in accuracies.items()],
+        [
+            _row(name, accuracy, accuracies["hard"], settings.student_samples)
+            for name, accuracy in accuracies.items()
+        ],
         torch.stack(list(accuracies.values()), dim=1),
         curves,
     )
 
 
-def _row(name: str, own: Tensor, hard: Tensor) -> Row:
+def _row(name: str, own: Tensor, hard: Tensor, samples: int) -> Row:
     """Return the row of one variant; accuracies ``[S]``."""
     if name == "ensemble":
         extra_work = f"{PEERS - 1} more networks, also when it answers"
@@ -87,13 +99,13 @@ def _row(name: str, own: Tensor, hard: Tensor) -> Row:
     return {
         "variant": name,
         **accuracy_columns(own, None if name == "hard" else hard),
-        "training_steps": TrainingSettings(STUDENT_SAMPLES).steps,
+        "training_steps": TrainingSettings(samples).steps,
         "extra_work": extra_work or None,
     }
 
 
 def _task(settings: VariantsSettings, monitor: Monitor) -> Task:
-    dataset, seeds = digits(), tuple(range(settings.seeds))
+    dataset, seeds = digits(settings.split), settings.seed_numbers
     return Task(
         dataset,
         seeds,
@@ -103,6 +115,7 @@ def _task(settings: VariantsSettings, monitor: Monitor) -> Task:
         settings.temperature,
         settings.alpha,
         settings.hint_weight,
+        samples=settings.student_samples,
     )
 
 
@@ -116,3 +129,24 @@ def _ensemble_curve(task: Task, monitor: Monitor) -> LearningCurve:
 
     curve.samples_seen = hard_label_peers(task, monitor, on_point).curve.samples_seen
     return curve
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def best_way_to_teach(result: AnyResult) -> str:
+    """Name the variant of the four that helps most.
+
+    ``"nothing"`` if none of them helps; ``"alike"`` if another one cannot be told apart from it.
+    """
+    names = [row["variant"] for row in result.rows]
+    four = [names.index(name) for name in ("response", "feature", "self", "online")]
+    if not any(result.rows[i]["verdict"] == "helps" for i in four):
+        return "nothing"
+    best, alike = not_told_apart(result.accuracy[:, four])
+    return names[four[best]] if len(alike) == 1 else "alike"
+
+
+EXPERIMENT = Experiment(
+    "variants", VariantsSettings, variants, page="four_ways", named_by=("variant",)
+)

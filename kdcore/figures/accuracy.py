@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kdcore.distillation import LearningCurve
-from kdcore.experiments.common import MeasuredCurve
+from kdcore.experiments.result import MeasuredCurve
 from kdcore.figures.common import (
     DASHES,
     MARKERS,
@@ -19,6 +18,7 @@ from kdcore.figures.common import (
     new_figure,
     scale_x,
 )
+from kdcore.monitor import LearningCurve
 from kdcore.statistics import Interval, verdict
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def best_alpha_figure(best_map: BalanceMap, x_title: str, y_title: str, colour: str) -> Figure:
     """Draw the best α over teacher quality and share of wrong labels, with how sure it is."""
-    settings = best_map.settings
-    columns, rows = settings.map_teacher_labels, settings.map_label_noise
+    columns = list(dict.fromkeys(cell.teacher_labels for cell in best_map.cells))
+    rows = list(dict.fromkeys(cell.label_noise for cell in best_map.cells))
     cells = {(cell.teacher_labels, cell.label_noise): cell for cell in best_map.cells}
     teachers = [cells[column, rows[0]].teacher for column in columns]
     figure = new_figure(x_title, y_title)
@@ -36,7 +36,7 @@ def best_alpha_figure(best_map: BalanceMap, x_title: str, y_title: str, colour: 
         ygap=3,
         hovertemplate=(
             "teacher saw %{x}, wrong labels %{y}:<br>best α %{text}, n = "
-            + f"{settings.seeds}<extra></extra>"
+            + f"{best_map.cells[0].teacher.n}<extra></extra>"
         ),
     )
     figure.update_xaxes(type="category")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kdcore.experiments.common import MeasuredCurve
+from kdcore.experiments.result import MeasuredCurve
 from kdcore.figures.common import (
     DASHES,
     MARKERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kdcore.experiments.common import Row
+from kdcore.experiments.result import Row
 from kdcore.figures.common import DASHES, MARKERS, PALETTE, QUIET, hover_texts, new_figure
 from kdcore.practice.published import System
 from kdcore.statistics import Interval

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from itertools import pairwise
 
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from kdcore.data import digits
 from kdcore.distillation import accuracy
 from kdcore.experiments.lab import LabResult
 from kdcore.models import MLPStack
-from kdcore.settings import PARAMETERS
 
 #: What the networks expect; it travels with the files.
 INPUTS = "64 pixels of an 8x8 digit, row by row, 0 to 1 (0 to 16 in the data, divided by 16)"
@@ -132,15 +129,17 @@ def metadata(result: LabResult, who: str) -> dict[str, str]:
     Parameters
     ----------
     who
-        A key of ``result.networks``: ``"teacher"``, ``"hard"`` or ``"distilled"``. All are the
+        A key of the measured networks: ``"teacher"``, ``"hard"`` or ``"distilled"``. All are the
         first seed's.
     """
-    settings = {
-        f"setting_{name}": PARAMETERS[name].format(value)
-        for name, value in asdict(result.settings).items()
+    measured = result.measured
+    settings = {f"setting_{name}": text for name, text in result.settings.texts().items()}
+    right = accuracy(measured.example_logits[who], measured.test_labels)
+    return settings | {
+        "network": who,
+        "seed": str(result.seeds[0]),
+        "test_accuracy": f"{right.item():.4f}",
     }
-    right = accuracy(result.example_logits[who], digits().test.labels)
-    return settings | {"network": who, "seed": "0", "test_accuracy": f"{right.item():.4f}"}
 
 
 def sequential(network: MLPStack) -> str:

@@ -14,8 +14,8 @@ import torch
 
 from kdcore.data import ASSETS, TRAINING_IMAGES_PER_CLASS
 from kdcore.experiments.balance import HARD_ONLY, WEAK_TEACHER_HIDDEN, BalanceSettings
-from kdcore.experiments.common import Result, Row
-from kdcore.experiments.lab import LabResult, LabSettings
+from kdcore.experiments.lab import LabSettings, MeasuredLab
+from kdcore.experiments.result import AnyResult, Row
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.settings import CheckedSettings
 from kdcore.statistics import Interval
@@ -31,7 +31,7 @@ def has_script(settings: CheckedSettings) -> bool:
     return isinstance(settings, LabSettings | TemperatureSettings | BalanceSettings)
 
 
-def as_script(result: LabResult | Result) -> str:
+def as_script(result: AnyResult) -> str:
     """Return a run as a Python script that needs torch and numpy only.
 
     The script trains one network after another in plain PyTorch and prints its figures beside
@@ -45,13 +45,13 @@ def as_script(result: LabResult | Result) -> str:
         If there is no script for such a run: ask :func:`has_script`.
     """
     settings = result.settings
-    if isinstance(result, LabResult):
-        return _filled(_settings(result.settings), _figures_of_lab(result))
+    if isinstance(settings, LabSettings):
+        return _filled(_settings(settings), _figures_of_lab(settings, result.measured))
     if isinstance(settings, TemperatureSettings):
         return _filled(_settings(settings), _figures_of_temperature(settings, result.rows))
     if isinstance(settings, BalanceSettings):
         return _filled(_settings(settings), _figures_of_balance(settings, result.rows))
-    raise ValueError(f"There is no script for {result.experiment}")
+    raise ValueError(f"There is no script for {result.name}")
 
 
 def _settings(settings: LabSettings | TemperatureSettings | BalanceSettings) -> dict[str, Any]:
@@ -61,6 +61,9 @@ def _settings(settings: LabSettings | TemperatureSettings | BalanceSettings) -> 
         "STUDENT_HIDDEN": list(settings.student_hidden),
         "LABELS": settings.labels,
         "SEEDS": settings.seeds,
+        "FIRST_SEED": settings.first_seed,
+        "SPLIT": settings.split,
+        "STUDENT_SAMPLES": settings.student_samples,
     }
     if isinstance(settings, BalanceSettings):
         return common | {
@@ -95,15 +98,15 @@ def _student(temperature: float, alpha: float) -> str:
     return f"T = {temperature:g}, alpha = {alpha:g}"
 
 
-def _figures_of_lab(result: LabResult) -> _Figures:
-    student = _student(result.settings.temperature, result.settings.alpha)
+def _figures_of_lab(settings: LabSettings, measured: MeasuredLab) -> _Figures:
+    student = _student(settings.temperature, settings.alpha)
     intervals = {
-        "teacher: accuracy": result.teacher,
-        f"{_BASELINE}: accuracy": result.hard,
-        f"{_BASELINE}: agreement": result.hard_agreement,
-        f"{student}: accuracy": result.distilled,
-        f"{student}: agreement": result.distilled_agreement,
-        f"{student}: gain": result.gain,
+        "teacher: accuracy": measured.teacher,
+        f"{_BASELINE}: accuracy": measured.hard,
+        f"{_BASELINE}: agreement": measured.hard_agreement,
+        f"{student}: accuracy": measured.distilled,
+        f"{student}: agreement": measured.distilled_agreement,
+        f"{student}: gain": measured.gain,
     }
     return {name: _in_percent(interval) for name, interval in intervals.items()}
 

@@ -44,11 +44,17 @@ TEACHER_LABELS = 900
 
 #: How often everything is repeated, with other images, weights and batches. At least 2.
 SEEDS = 10
+FIRST_SEED = 0
+
+#: Which split of the images into those to train with and those to test; 0 is the usual one.
+SPLIT = 0
+
+#: Samples that a student sees, however few images they are drawn from.
+STUDENT_SAMPLES = 12_000
 
 # ------------------------------------------------------------------------------- what is fixed
 
 TEACHER_EPOCHS = 30
-STUDENT_SAMPLES = 12_000
 BATCH_SIZE = 32
 LEARNING_RATE = 3e-3
 #: Teachers of several hidden layers want a smaller step.
@@ -76,7 +82,7 @@ def read_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     text = gzip.decompress(base64.b64decode(DIGITS)).decode()
     table = torch.tensor(np.loadtxt(io.StringIO(text), np.float32, delimiter=","))
     images, labels = table[:, :64] / 16, table[:, 64].long()
-    draw = generator(0, "split")
+    draw = generator(SPLIT, "split")
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for digit in range(10):
         rows = torch.nonzero(labels == digit).flatten()
@@ -255,9 +261,9 @@ def main() -> None:
     torch.set_num_threads(1)  # such small networks gain nothing from more
     started = time.perf_counter()
     seeds = []
-    for seed in range(SEEDS):
-        seeds.append(run_seed(seed))
-        print(f"seed {seed + 1} of {SEEDS}: {time.perf_counter() - started:.0f} s", flush=True)
+    for number in range(SEEDS):
+        seeds.append(run_seed(FIRST_SEED + number))
+        print(f"seed {number + 1} of {SEEDS}: {time.perf_counter() - started:.0f} s", flush=True)
 
     figures = {name: interval([seed[name] for seed in seeds]) for name in seeds[0]}
     print("\nMeans over seeds ± 95 % interval, on the test images: accuracy and agreement (how")

@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from kdcore.distillation import LearningCurve
-from kdcore.monitor import Monitor
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.training import Cancelled
 
 Settings = TypeVar("Settings", bound=Hashable)

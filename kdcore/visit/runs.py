@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import singledispatch
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdcore.experiments.balance import BalanceMap
-from kdcore.experiments.common import Result, Row
-from kdcore.experiments.cost import CostResult
-from kdcore.experiments.faults import Faults
-from kdcore.experiments.lab import LabResult
-from kdcore.playground.film import PlaygroundResult
-from kdcore.settings import PARAMETERS
-from kdcore.statistics import Interval, Verdict, mean_interval, paired_difference, verdict
-from kdcore.visit.evidence import Judgement, judgements
+from kdcore.claims import Judgement
+from kdcore.experiments.result import AnyResult, Data, Row
+from kdcore.statistics import Interval, Verdict, paired_difference, verdict
 from kdcore.visit.tables import write_csv
 
 #: Runs that are kept of one visit; the oldest that is not pinned makes room.
@@ -34,8 +27,6 @@ _NAMED_BY = {
     "t-squared": ("temperature", "factor"),
     "student-size": ("student_width", "label_type"),
 }
-
-Data = Literal["digits", "points", "random labels"]
 
 
 @dataclass(frozen=True)
@@ -198,154 +189,37 @@ def identity_of(experiment: str, settings: Hashable) -> Hashable:
     return experiment, hashlib.blake2b(repr(settings).encode(), digest_size=16).hexdigest()
 
 
-@singledispatch
-def summarise(result: object) -> Summary:
-    """Return what is kept of a result.
-
-    Raises
-    ------
-    TypeError
-        If it is none that a page trains.
-    """
-    raise TypeError(f"{type(result).__name__} is not the result of a run")
-
-
-@summarise.register
-def _(result: Result) -> Summary:
-    accuracy = result.accuracy.double().numpy()
-    columns = _NAMED_BY.get(result.experiment, tuple(result.rows[0])[:1])
+def summarise(result: AnyResult) -> Summary:
+    """Return what is kept of a result."""
+    experiment = result.experiment
+    if experiment.stands_for is not None:
+        return summarise(experiment.stands_for(result))
+    accuracy = result.measured.accuracy
     return Summary(
-        result.experiment,
-        identity_of(result.experiment, result.settings),
-        _texts(result.settings),
-        "digits",
-        tuple(range(len(accuracy))),
-        tuple(_condition(result, row, columns) for row in result.rows),
-        accuracy,
+        experiment.name,
+        identity_of(experiment.name, result.settings),
+        result.settings.texts(),
+        experiment.data,
+        result.seeds,
+        tuple(_condition(result, row) for row in result.rows),
+        None if accuracy is None else accuracy.double().numpy(),
         result.seconds,
-        judgements(result),
+        result.judgements(),
     )
 
 
-@summarise.register
-def _(result: LabResult) -> Summary:
-    accuracy = result.accuracy.double().numpy()
-    return Summary(
-        "lab",
-        identity_of("lab", result.settings),
-        _texts(result.settings),
-        "digits",
-        tuple(range(len(accuracy))),
-        (
-            Condition({"network": "teacher"}, result.teacher),
-            Condition({"network": "hard"}, result.hard),
-            Condition({"network": "distilled"}, result.distilled, result.gain, result.verdict),
-        ),
-        accuracy,
-        result.seconds,
-    )
-
-
-@summarise.register
-def _(result: CostResult) -> Summary:
-    # What is weighed is a run of the Lab; its times belong to the machine, not to the run.
-    return summarise(result.lab)
-
-
-@summarise.register
-def _(result: PlaygroundResult) -> Summary:
-    films = {"teacher": result.teacher, "hard": result.hard, "distilled": result.distilled}
-    accuracy = np.array([[film.accuracy[-1] for film in films.values()]])
-    settings = _texts(result.settings)
-    if result.settings.own is not None:
-        settings |= {"own": str(len(result.settings.own.points))}
-    return Summary(
-        "playground",
-        identity_of("playground", result.settings),
-        settings,
-        "points",
-        (result.settings.seed,),
-        tuple(
-            Condition({"network": who}, mean_interval(own))
-            for who, own in zip(films, accuracy.T, strict=True)
-        ),
-        accuracy,
-        result.seconds,
-    )
-
-
-@summarise.register
-def _(result: BalanceMap) -> Summary:
-    return Summary(
-        "balance-map",
-        identity_of("balance-map", result.settings),
-        _texts(result.settings),
-        "digits",
-        tuple(range(result.settings.seeds)),
-        tuple(
-            Condition(
-                {
-                    "teacher_labels": _plain(cell.teacher_labels),
-                    "label_noise": _plain(cell.label_noise),
-                    "alpha": _plain(cell.best_alpha),
-                },
-                cell.accuracy[cell.alphas.index(cell.best_alpha)],
-            )
-            for cell in result.cells
-        ),
-        None,
-        result.seconds,
-    )
-
-
-@summarise.register
-def _(result: Faults) -> Summary:
-    reruns = result.reruns
-    accuracy = np.stack(
-        [each.mean(axis=1) for each in (reruns.student_accuracy, reruns.student_held_out_accuracy)],
-        axis=1,
-    )
-    return Summary(
-        "reference",
-        identity_of("reference", result.settings),
-        _texts(result.settings),
-        "random labels",
-        tuple(range(result.settings.seeds)),
-        (
-            Condition({"measured_on": "training"}, result.training),
-            Condition({"measured_on": "held_out"}, result.held_out),
-        ),
-        accuracy,
-        result.seconds,
-    )
-
-
-def _condition(result: Result, row: Row, columns: Sequence[str]) -> Condition:
+def _condition(result: AnyResult, row: Row) -> Condition:
     return Condition(
-        {column: _plain(row[column]) for column in columns},
+        {column: _plain(row[column]) for column in result.experiment.named_by},
         result.interval(row),
         None if row.get("gain") is None else result.interval(row, "gain"),
         row.get("verdict"),
     )
 
 
-def _texts(settings: Any) -> dict[str, str]:
-    return {
-        name: _text(name, value)
-        for name, value in asdict(settings).items()
-        if name != "own"  # the learner's points: too long for a table
-    }
-
-
-def _text(name: str, value: Any) -> str:
-    return PARAMETERS[name].format(value) if name in PARAMETERS else _plain(value)
-
-
 def _plain(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
     return f"{value:g}"
 
 

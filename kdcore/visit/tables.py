@@ -7,23 +7,18 @@ import io
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from kdcore.experiments.common import Result
-from kdcore.settings import PARAMETERS
+from kdcore.experiments.result import AnyResult
 
 
-def as_csv(result: Result) -> str:
+def as_csv(result: AnyResult) -> str:
     """Return the table as CSV; each line carries settings, seeds and versions with it."""
-    settings = {
-        f"setting_{name}": PARAMETERS[name].format(value)
-        for name, value in asdict(result.settings).items()  # type: ignore[call-overload]
-    }
+    settings = {f"setting_{name}": text for name, text in result.settings.texts().items()}
     versions = {"torch": torch.__version__, "python": platform.python_version()}
-    rows = [row | {"experiment": result.experiment} | settings | versions for row in result.rows]
+    rows = [row | {"experiment": result.name} | settings | versions for row in result.rows]
     return write_csv(rows)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import streamlit as st
 
+from kdcore.experiments.playground import PlaygroundResult
 from kdcore.figures import MARKERS, PALETTE
-from kdcore.playground.film import GRID, Film, PlaygroundResult
+from kdcore.playground.film import GRID, Film
 from kdcore.playground.shapes import FEWEST_CLICKS_PER_CLASS
 from pages.common.components import component
 
@@ -66,7 +67,7 @@ def film(
                     "name": words[who],
                     "colour": PALETTE[who],
                     "marker": MARKERS[who],
-                    **(_encoded(getattr(result, who)) if result else {"accuracy": []}),
+                    **(_encoded(getattr(result.measured, who)) if result else {"accuracy": []}),
                 }
                 for who in _NETWORKS
             ],
@@ -87,12 +88,13 @@ def film(
 
 
 def _described(result: PlaygroundResult) -> dict[str, Any]:
-    plane, settings = result.plane, result.settings
+    measured, settings = result.measured, result.settings
+    plane = measured.plane
     # Points placed by clicking keep the look of their letter, whichever letters were used.
     names = plane.class_names
     placed = settings.own is not None and not settings.own.held_out
     looks = [OWN_CLASSES.index(name) if placed else k for k, name in enumerate(names)]
-    training, seen = plane.dataset.training, set(result.seen.tolist())
+    training, seen = plane.dataset.training, set(measured.seen.tolist())
     story = (
         settings.own or (settings.plane, settings.noise, settings.points),
         settings.teacher_hidden,
@@ -107,7 +109,7 @@ def _described(result: PlaygroundResult) -> dict[str, Any]:
         "classNames": names,
         "looks": looks,
         "axes": plane.axes,
-        "reach": result.reach,
+        "reach": measured.reach,
         "centre": plane.centre.tolist(),
         "scale": plane.scale.tolist(),
         "points": [
@@ -143,5 +145,5 @@ def _encoded(film: Film) -> dict[str, Any]:
 
 
 def _measured(result: PlaygroundResult, words: dict[str, str]) -> str:
-    text = words["on_held_out" if result.plane.held_out else "on_training"]
-    return text.format(n=result.points_measured_on)
+    text = words["on_held_out" if result.measured.plane.held_out else "on_training"]
+    return text.format(n=result.measured.points_measured_on)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from kdcore.claims import ClaimVerdict
-from kdcore.experiments.lab import LabResult
+from kdcore.experiments.lab import MeasuredLab
 from kdcore.figures import MARKERS
 from kdcore.statistics import Interval
 from pages.common import charts
@@ -17,7 +17,7 @@ from pages.common.words import words as words_of
 _ROWS = ("teacher", "hard", "distilled")
 
 
-def accuracies(result: LabResult | None, words: dict[str, Any], stale: bool) -> None:
+def accuracies(result: MeasuredLab | None, words: dict[str, Any], stale: bool) -> None:
     """Show three accuracies on one scale, the paired gain with its verdict, and agreement.
 
     Without a result the same space is kept empty.
@@ -45,12 +45,12 @@ def claim(
     )
 
 
-def _accuracy_row(who: str, result: LabResult | None, name: str, left_end: float) -> str:
+def _accuracy_row(who: str, result: MeasuredLab | None, name: str, left_end: float) -> str:
     head = f'<span class="marker {MARKERS[who]}"></span><span class="name">{escape(name)}</span>'
     if result is None:
         figure, whisker = '<span class="big">–</span>', ""
     else:
-        interval: Interval = getattr(result, who)
+        interval: Interval = result.of(who)
         figure = (
             f'<span class="big">{100 * interval.mean:.1f}</span>'
             f'<span class="unit">± {100 * interval.half_width:.1f} %</span>'
@@ -72,11 +72,11 @@ def _accuracy_row(who: str, result: LabResult | None, name: str, left_end: float
     )
 
 
-def _gain(result: LabResult | None, words: dict[str, Any]) -> str:
+def _gain(result: MeasuredLab | None, words: dict[str, Any]) -> str:
     if result is None:
         return '<div class="gain"><p class="verdict">–</p><p>&nbsp;</p><p>&nbsp;</p></div>'
     verdict = result.verdict.replace(" ", "_")
-    same = result.settings.alpha == 1
+    same = result.gain.mean == result.gain.half_width == 0
     reason = words["because_same" if same else f"because_{verdict}"].format(n=result.gain.n)
     agreement = words["agreement"].format(
         hard=f"{100 * result.hard_agreement.mean:.0f} %",
@@ -91,9 +91,9 @@ def _gain(result: LabResult | None, words: dict[str, Any]) -> str:
     )
 
 
-def _left_end(result: LabResult | None) -> float:
+def _left_end(result: MeasuredLab | None) -> float:
     """Return where the common scale begins: the ten percent below everything on it."""
     if result is None:
         return 0.5
-    lowest = min(getattr(result, who).low for who in _ROWS)
+    lowest = min(result.of(who).low for who in _ROWS)
     return max(0, int(10 * lowest)) / 10 if lowest < 0.9 else 0.9

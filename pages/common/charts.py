@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from kdcore.experiments.common import Row
+from kdcore.experiments.result import Row
 from kdcore.statistics import Interval
 from pages.common.words import words
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,52 +11,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from kdcore.figures import PALETTE
-from pages.common import turns, visit
+from pages.common import course, turns, visit
+from pages.common.course import Entry
 from pages.common.words import ASSETS, words
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
 PAGES = Path(__file__).resolve().parents[1]
-PRODUCT = "Dark Knowledge Lab"
 
 _NAVIGATED = "frame.navigated"
 _COUNT = "frame.count"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One page in the sidebar; its file is ``pages/{name}.py``, its words lie beside others'."""
-
-    name: str
-    icon: str
-
-
-#: The sidebar: groups of pages in reading order. The first page is the default one.
-NAVIGATION: dict[str, list[Entry]] = {
-    "Start": [Entry("lab", ":material/science:")],
-    "Ideas": [
-        Entry("hard_and_soft", ":material/tonality:"),
-        Entry("anatomy", ":material/troubleshoot:"),
-    ],
-    "Experiments": [
-        Entry("temperature", ":material/thermostat:"),
-        Entry("teacher_size", ":material/school:"),
-        Entry("balance", ":material/balance:"),
-        Entry("unseen_digit", ":material/visibility_off:"),
-        Entry("dark_knowledge", ":material/shuffle:"),
-    ],
-    "Variants": [Entry("four_ways", ":material/account_tree:")],
-    "Playground": [Entry("boundaries", ":material/border_outer:")],
-    "In practice": [
-        Entry("in_practice", ":material/speed:"),
-        Entry("reference_run", ":material/fact_check:"),
-    ],
-    "Class": [
-        Entry("my_runs", ":material/list_alt:"),
-        Entry("takeaways", ":material/checklist:"),
-    ],
-}
 
 
 def navigate() -> None:
@@ -90,28 +54,27 @@ def page(name: str) -> dict[str, Any]:
 def show_count() -> None:
     """Say, quietly in the sidebar, how many claims were tested in this visit."""
     place, name = st.session_state[_COUNT], "takeaways"
-    place.page_link(_page(_entry(name), name), label=visit.claims_tested())
+    place.page_link(_page(course.entry(name), name), label=visit.claims_tested())
 
 
 def page_link(name: str, label: str, address: Mapping[str, str] | None = None) -> None:
     """Draw a link to another page, with what its address is to say."""
-    st.page_link(_page(_entry(name), name), label=label, query_params=address)
-
-
-def _entry(name: str) -> Entry:
-    return next(e for entries in NAVIGATION.values() for e in entries if e.name == name)
+    st.page_link(_page(course.entry(name), name), label=label, query_params=address)
 
 
 def _navigation() -> StreamlitPage:
-    st.set_page_config(page_title=PRODUCT, page_icon=str(ASSETS / "mark.svg"), layout="wide")
+    text = words("frame")
+    st.set_page_config(
+        page_title=text["product"], page_icon=str(ASSETS / "mark.svg"), layout="wide"
+    )
     st.logo(str(ASSETS / "mark.svg"), size="large")
     pages = {
-        group: [_page(entry, entry.name) for entry in entries]
-        for group, entries in NAVIGATION.items()
+        text["chapters"][chapter]: [_page(entry, entry.name) for entry in entries]
+        for chapter, entries in course.chapters().items()
     }
     # Streamlit serves the default page at the bare address only, and keeps its name reserved.
     # Under another reserved name it can be listed a second time, so that its own name works too.
-    group, (first, *_) = next(iter(NAVIGATION.items()))
+    first, group = course.pages()[0], next(iter(pages))
     pages[group] = [_page(first, "start", default=True), *pages[group][1:]]
     pages[group].append(_page(first, first.name, visibility="hidden"))
     # Unfolded: with the count below it, Streamlit would hide the last pages behind a click.

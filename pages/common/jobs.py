@@ -64,11 +64,8 @@ def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:
             st.rerun()
         show(job)
 
-    if job.is_done:
-        show(job)
-    else:
-        waits = pool().position(job) > 0
-        st.fragment(polled, run_every=POLL_SECONDS_IN_QUEUE if waits else POLL_SECONDS)()
+    waits = pool().position(job) > 0
+    st.fragment(polled, run_every=POLL_SECONDS_IN_QUEUE if waits else POLL_SECONDS)()
 
 
 def show_progress(job: Job[Any], stages: Mapping[str, str] | None = None) -> None:

@@ -6,28 +6,30 @@ A lesson page brings its words, its settings and its charts; everything else is 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import streamlit as st
 
-from kdcore.claims import ClaimVerdict
-from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.common import Result
+from kdcore.claims import Judgement
+from kdcore.experiments.result import AnyResult, Experiment, M, Result, S
 from kdcore.figures import live_curves_figure
-from kdcore.monitor import Monitor
-from kdcore.settings import CheckedSettings
+from kdcore.settings import CheckedSettings, Parameter
 from kdcore.take_home import as_script, has_script
 from kdcore.visit.jobs import Job
 from kdcore.visit.tables import as_csv
-from pages.common import cards, charts, frame, jobs, runs, visit
-from pages.common.controls import Control, Controls
+from pages.common import answer, cards, charts, frame, jobs, visit
+from pages.common import run_words as called
+from pages.common.answer import Answer
+from pages.common.widgets import Control, Controls, control_of, note
 from pages.common.words import words
 
-ResultT = TypeVar("ResultT")
+#: What every lesson lets a learner change besides its own controls, where its settings have it.
+COMMON = ("student_samples", "seeds")
+BEHIND_THE_SEEDS = ("split", "first_seed")
 
 SKIPPED = "skipped"
 
@@ -43,7 +45,7 @@ class Prediction:
     def read(self, text: str) -> tuple[str, str | None]:
         if text in ("", SKIPPED, *self.options):
             return text, None
-        return "", f"“prediction={text[:40]}” in the address is not on offer; predict again."
+        return "", note("not_offered", self.name, text, "–")
 
     def write(self, value: str) -> str:
         return value
@@ -58,30 +60,55 @@ class Lesson:
     def __init__(
         self,
         name: str,
-        controls: Sequence[Control],
-        extras: Callable[[dict[str, Any]], Sequence[Control]] = lambda text: (),
+        settings: type[CheckedSettings],
+        controls: Sequence[str | Control],
+        extras: Callable[[dict[str, Any]], Sequence[Control | Parameter]] = lambda text: (),
         introduce: Callable[[dict[str, Any]], None] = lambda text: None,
     ) -> None:
         """Set up the page and draw the controls that define its run.
 
-        ``extras`` makes further controls from the page's words; the page itself draws them.
-        ``introduce`` draws what stands above the controls, given the page's words.
+        Parameters
+        ----------
+        settings
+            The settings of the page's main run.
+        controls
+            What a learner may set of them, by name, or controls of the page's own. How long the
+            students train, the seeds and the split are there on every page.
+        extras
+            Makes further controls from the page's words; the page itself draws them.
+        introduce
+            Draws what stands above the controls, given the page's words.
         """
         self._stale = False
         #: The run that the prediction is about: the first one on the page.
         self._first_run = ""
+        self._settings = settings
         self.words = frame.page(name)
         self._shared = words("lesson")
+        known = settings.parameters()
+        shown = [control_of(known[c]) if isinstance(c, str) else c for c in controls]
+        shown += [control_of(known[c]) for c in COMMON if c in known and c not in controls]
+        behind = [control_of(known[c]) for c in BEHIND_THE_SEEDS if c in known]
+        more = [_as_control(each) for each in extras(self.words)]
         options = tuple(option["key"] for option in self.words["predict"]["options"])
-        self.controls = Controls(name, [*controls, *extras(self.words), Prediction(options)])
+        self.controls = Controls(name, [*shown, *behind, *more, Prediction(options)])
         self.controls.show_notes()
         with st.container(key="introduction"):
             introduce(self.words)
-        with st.container(key="controls"), st.container(key="control-row", horizontal=True):
-            for control in controls:
+        with (
+            st.container(key="controls"),
+            st.container(key="control-row", horizontal=True, vertical_alignment="bottom"),
+        ):
+            for control in shown:
                 self.controls.show(control.name)
-        self._defining = [control.name for control in controls]
+            if behind:
+                show_seeds(self.controls)
+        self._defining = [control.name for control in (*shown, *behind)]
         self.controls.write_address()
+
+    def settings(self, **fixed: Any) -> Any:
+        """Return the settings of the page's main run from its controls."""
+        return self.controls.settings(self._settings, **fixed)
 
     # ------------------------------------------------------------------------------ predict
 
@@ -120,33 +147,30 @@ class Lesson:
 
     # ---------------------------------------------------------------------------------- run
 
-    def run(self, experiment: str, settings: Callable[[], CheckedSettings]) -> Result | None:
+    def run(
+        self, experiment: Experiment[S, M], settings: Callable[[], S] | None = None
+    ) -> Result[S, M] | None:
         """Run the experiment; return its result, or the last one while a new one is trained.
 
-        ``settings`` builds the settings; what they refuse is said to the learner.
+        ``settings`` builds the settings, from the controls unless given; what they refuse is said
+        to the learner.
         """
         self.step(2, "run")
-        return self.run_beside(experiment, EXPERIMENTS[experiment].run, settings)
+        return self.run_beside(experiment, settings or self.settings)
 
     def run_beside(
-        self,
-        name: str,
-        function: Callable[[Any, Monitor], ResultT],
-        settings: Callable[[], Hashable],
-    ) -> ResultT | None:
-        """Run something else on the same page, under a name of its own, as :meth:`run` does."""
-        job, result = runs.ask(name, function, settings, self.controls)
-        if job is None:
-            return None
-        self._first_run = self._first_run or name
-        with st.container(key=f"run-{name}"):
-            if not job.is_done:
-                # Live curves only where nothing stands below that they would push away.
-                curves = result is None
-                jobs.follow(job, lambda running: self._show_progress(running, curves))
-            elif isinstance(result, Result):
+        self, experiment: Experiment[S, M], settings: Callable[[], S]
+    ) -> Result[S, M] | None:
+        """Run something else on the same page, as :meth:`run` does."""
+        answered: Answer[S, M] = answer.ask(experiment, settings, self.controls)
+        result = answered.result
+        self._first_run = self._first_run or experiment.name
+        with st.container(key=f"run-{experiment.name}"):
+            # Live curves only where nothing stands below that they would push away.
+            answered.follow(lambda running: self._show_progress(running, result is None))
+            if result is not None and not answered.stale:
                 self._provenance_of_table(result)
-        self._stale = not job.is_done
+        self._stale = answered.stale
         return result
 
     @contextmanager
@@ -157,32 +181,27 @@ class Lesson:
                 st.html("<style>.st-key-results { opacity: 0.4; }</style>")
             yield
 
-    def provenance(self, seeds: int, seconds: float) -> None:
-        """Say that figures were measured here, over how many seeds and in which time."""
-        text = self._shared["run"]["provenance"]
-        charts.provenance(text.format(n=seeds, seconds=f"{seconds:.1f}"))
-
-    def _provenance_of_table(self, result: Result) -> None:
+    def _provenance_of_table(self, result: AnyResult) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            self.provenance(getattr(result.settings, "seeds", 1), result.seconds)
+            charts.provenance(provenance_of(result))
             st.download_button(
                 self._shared["run"]["download"],
                 partial(as_csv, result),
-                f"{result.experiment}.csv",
+                f"{result.name}.csv",
                 "text/csv",
                 icon=":material/download:",
                 type="tertiary",
-                key=self.controls.key(f"csv-{result.experiment}"),
+                key=self.controls.key(f"csv-{result.name}"),
             )
             if has_script(result.settings):
                 st.download_button(
                     self._shared["run"]["script"],
                     partial(as_script, result),
-                    f"{result.experiment}.py",
+                    f"{result.name}.py",
                     "text/x-python",
                     icon=":material/download:",
                     type="tertiary",
-                    key=self.controls.key(f"script-{result.experiment}"),
+                    key=self.controls.key(f"script-{result.name}"),
                     help=self._shared["run"]["script_help"],
                     on_click="ignore",
                 )
@@ -210,7 +229,7 @@ class Lesson:
         predicted_for = st.session_state.setdefault(
             self.controls.key("predicted-for"), self._settings_text()
         )
-        run = None if self._stale else runs.taken(self._first_run, self.controls)
+        run = None if self._stale else answer.taken(self._first_run, self.controls)
         # Controls that do not define this run may have moved since: it is the same run.
         is_about_this = said in outcomes and (
             predicted_for == self._settings_text()
@@ -233,38 +252,108 @@ class Lesson:
             if said in outcomes and not is_about_this:
                 st.caption(text["elsewhere"].format(settings=predicted_for))
 
-    def claim(self, verdict: ClaimVerdict, text: dict[str, str] | None = None) -> None:
-        """Show a claim of the field with the verdict of this run."""
-        text = text or self.words["claim"]
-        cards.claim(text["text"], text["source"], verdict, self._shared["claim"][verdict])
-        st.markdown(text[verdict])
+    def claims(self, result: AnyResult, **readings: str) -> None:
+        """Show each claim of the field that a run tests, with what this run says of it.
+
+        ``readings`` fill the braces of its words besides the figures of the run.
+        """
+        for name, judged in result.judgements().items():
+            self.claim(name, judged, **readings)
+
+    def claim(self, name: str, judged: Judgement, outcome: str = "", **readings: str) -> None:
+        """Show one claim of the field; ``outcome`` names other words than those of its verdict."""
+        text = self.words["claims"][name]
+        filled = called.judgement(judged) | readings
+        cards.claim(
+            text["text"].format(**filled),
+            text["source"],
+            judged.verdict,
+            self._shared["claim"][judged.verdict],
+        )
+        st.markdown(text[outcome or judged.verdict].format(**filled))
 
     # -------------------------------------------------------------------------- explain, try
 
-    def explain(self, code: Sequence[Callable[..., Any]]) -> None:
-        """Explain in words and by formula, and show the source that ran."""
+    def explain(
+        self,
+        code: Sequence[Callable[..., Any]],
+        differentiated: Sequence[Callable[..., Any]] = (),
+    ) -> None:
+        """Explain in words and by formula, and show the source that ran.
+
+        Parameters
+        ----------
+        code
+            Functions that the run on the page called.
+        differentiated
+            Losses whose gradient, written out, is among them: the formulas, to read.
+        """
         self.step(4, "explain")
         text = self.words["explain"]
         for paragraph in text["paragraphs"]:
             st.markdown(paragraph)
         for formula in text.get("formulas", []):
             st.latex(formula)
-        with st.expander(self._shared["code"]["heading"], icon=":material/code:"):
-            st.markdown(self._shared["code"]["intro"])
-            st.code("\n\n".join(inspect.getsource(function) for function in code), "python")
+        show_code(code, differentiated)
 
     def tries(self) -> None:
         """Offer two or three things to change, as buttons that set the controls."""
         self.step(5, "try")
         for number, idea in enumerate(self.words["tries"]):
             with st.container(horizontal=True, vertical_alignment="center", key=f"try-{number}"):
-                st.button(idea["button"], on_click=self._set, args=(idea["set"],))
+                st.button(idea["button"], on_click=self.controls.set, args=(idea["set"],))
                 st.markdown(idea["text"])
-
-    def _set(self, values: dict[str, Any]) -> None:
-        for name, value in values.items():
-            self.controls[name] = value
 
     def step(self, number: int, name: str) -> None:
         """Head one step of the lesson."""
         st.html(f'<h2 class="step"><span>{number}</span> {self._shared["steps"][name]}</h2>')
+
+
+def show_code(
+    code: Sequence[Callable[..., Any]], differentiated: Sequence[Callable[..., Any]] = ()
+) -> None:
+    """Show the source of functions that ran, and of the losses whose gradients they are."""
+    text = words("lesson")["code"]
+    with st.expander(text["heading"], icon=":material/code:"):
+        st.markdown(text["intro"])
+        st.code("\n\n".join(inspect.getsource(function) for function in code), "python")
+        if differentiated:
+            st.markdown(text["differentiated"])
+            st.code("\n\n".join(map(inspect.getsource, differentiated)), "python")
+
+
+def show_seeds(controls: Controls) -> None:
+    """Offer other seeds and another split of the data."""
+    text = words("lesson")["more"]
+
+    def draw_others() -> None:
+        controls["first_seed"] += controls["seeds"]
+
+    with st.popover(text["heading"], icon=":material/casino:"):
+        if "first_seed" in controls:
+            first, count = controls["first_seed"], controls["seeds"]
+            st.markdown(text["seeds"].format(first=first, last=first + count - 1))
+            st.button(
+                text["other"],
+                key=controls.key("other-seeds"),
+                help=text["other_help"],
+                on_click=draw_others,
+            )
+        controls.show("split")
+
+
+def provenance_of(result: AnyResult) -> str:
+    """Say where a run's figures come from: seeds, samples seen, split, time."""
+    text, settings = words("lesson")["run"], result.settings
+    parts = [text["provenance"].format(n=len(result.seeds), seconds=f"{result.seconds:.1f}")]
+    if (samples := getattr(settings, "student_samples", None)) is not None:
+        parts.append(text["samples"].format(samples=f"{samples:,}"))
+    if first := getattr(settings, "first_seed", 0):
+        parts.append(text["first_seed"].format(first=first))
+    if split := getattr(settings, "split", 0):
+        parts.append(text["split"].format(split=split))
+    return " · ".join(parts)
+
+
+def _as_control(each: Control | Parameter) -> Control:
+    return each if hasattr(each, "show") else control_of(each)  # type: ignore[arg-type,return-value]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from kdcore.figures import MARKERS, PALETTE
+from kdcore.settings import TEMPERATURE
 from pages.common.components import component
-from pages.common.controls import TEMPERATURE_SLIDER, Controls
+from pages.common.widgets import Controls, Slider
 
 #: One test image of each class that teachers find ambiguous but read rightly.
 THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
@@ -55,19 +56,20 @@ class ExampleDigit:
 
 def temperature_slider(controls: Controls) -> None:
     """Draw the temperature slider; T is ``controls["temperature"]``."""
+    slider = Slider(TEMPERATURE)
 
     def take_over() -> None:
-        value, _ = TEMPERATURE_SLIDER.read(str(st.session_state[_SLIDER_KEY]["temperature"]))
+        value, _ = slider.read(str(st.session_state[_SLIDER_KEY]["temperature"]))
         controls["temperature"] = value
 
     _slider(
         key=_SLIDER_KEY,
         data={
-            "label": TEMPERATURE_SLIDER.parameter.label,
-            "help": TEMPERATURE_SLIDER.parameter.help,
-            "minimum": TEMPERATURE_SLIDER.minimum,
-            "maximum": TEMPERATURE_SLIDER.maximum,
-            "step": TEMPERATURE_SLIDER.step,
+            "label": slider.label,
+            "help": slider.help,
+            "minimum": slider.steps.minimum,
+            "maximum": slider.steps.maximum,
+            "step": slider.steps.step,
             "value": controls["temperature"],
         },
         on_temperature_change=take_over,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from kdcore.visit.evidence import Judgement
+from kdcore.claims import Judgement
+from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.runs import Condition, Run
 from pages.common import charts
 from pages.common.words import words
@@ -19,24 +21,30 @@ def experiment(run: Run) -> str:
     """Name the experiment of a run; a run of the Lab by the page that asked for it."""
     if run.summary.experiment == "lab":
         return str(words(run.page)["menu"])
-    return str(words("my_runs")["experiments"][run.summary.experiment])
+    name = run.summary.experiment
+    return str(_page_words(name)["experiments"][name]["name"])
 
 
-def condition(named: Condition) -> str:
-    """Name a condition of a run, such as ``T = 4, without T²``."""
-    text = words("my_runs")
+def condition(named: Condition, experiment: str) -> str:
+    """Name a condition of a run of an experiment, such as ``T = 4, without T²``."""
+    names, values = _merged(experiment, "conditions"), _merged(experiment, "values")
     parts = [
-        text["conditions"][name].format(value=text["values"].get(value, value))
+        names[name].format(value=values.get(value, value))
         for name, value in named.name.items()
         if value
     ]
-    return ", ".join(parts) or text["conditions"]["baseline"]
+    return ", ".join(parts) or names["baseline"]
+
+
+def row(run: Run, number: int) -> str:
+    """Name one of the conditions of a run."""
+    return condition(run.summary.conditions[number], run.summary.experiment)
 
 
 def setting(name: str) -> str:
     """Name a setting, in a word or two."""
-    short: str = words("my_runs")["settings"].get(name, name)
-    return short
+    known = words("settings").get(name)
+    return str(known["short"]) if known else name
 
 
 def value(written: str | None) -> str:
@@ -63,3 +71,13 @@ def judgement(judged: Judgement) -> dict[str, str]:
     if judged.gain is not None:
         said["gain"] = charts.points(judged.gain.mean, judged.gain.half_width)
     return said
+
+
+def _page_words(experiment: str) -> dict[str, Any]:
+    return words(EXPERIMENTS[experiment].page)
+
+
+def _merged(experiment: str, table: str) -> dict[str, str]:
+    """Return the usual names and those that an experiment's own page adds."""
+    own = _page_words(experiment).get("experiments", {}).get(experiment, {}).get(table, {})
+    return {**words("my_runs")[table], **own}

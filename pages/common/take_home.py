@@ -21,7 +21,7 @@ def show(result: LabResult, key: str) -> None:
     ``key`` tells this section from others of the same session.
     """
     text = words("take_home")
-    student, about = result.networks[STUDENT], metadata(result, STUDENT)
+    student, about = result.measured.networks[STUDENT], metadata(result, STUDENT)
     names = file_names(result.settings)
     # Made on click, on a thread of their own: whoever only looks does not wait for them.
     files: dict[str, tuple[Callable[[], str | bytes], str]] = {
@@ -65,7 +65,7 @@ def snippets(result: LabResult) -> dict[str, str]:
     """Return the code that uses each of the files."""
     code, names = words("take_home")["code"], file_names(result.settings)
     values = {
-        "network": sequential(result.networks[STUDENT]),
+        "network": sequential(result.measured.networks[STUDENT]),
         "temperature": TEMPERATURE.format(result.settings.temperature),
     }
     return {kind: code[kind].strip().format(file=name, **values) for kind, name in names.items()}

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from kdcore.visit import evidence as takeaways
-from kdcore.visit.evidence import CLAIMS
+from kdcore.visit import evidence
 from kdcore.visit.runs import RunLog
 from pages.common.words import words
 
@@ -24,7 +23,9 @@ def runs() -> RunLog:
 def claims_tested() -> str:
     """Say how many of the claims the runs of this visit have tested."""
     text: str = words("takeaways")["count"]
-    return text.format(tested=len(takeaways.claims_tested(list(runs()))), claims=len(CLAIMS))
+    return text.format(
+        tested=len(evidence.claims_tested(list(runs()))), claims=len(evidence.CLAIMS)
+    )
 
 
 def local(time: datetime) -> datetime:

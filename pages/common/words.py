@@ -1,22 +1,42 @@
-"""The words of a page, from ``assets/lessons/en/``: edit them there, no Python needed."""
+"""The words of a page in the language of the visitor; see :mod:`kdcore.words`."""
 
 from __future__ import annotations
 
-import tomllib
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+import streamlit as st
+
+from kdcore import words as of_all
+from kdcore.words import ASSETS, ENGLISH, Refusal, languages
+
+__all__ = ["ASSETS", "chosen_language", "language", "say", "words"]
+
+#: Name in the address of a language that was chosen there.
+IN_ADDRESS = "lang"
 
 
-@lru_cache
 def words(page: str) -> dict[str, Any]:
-    """Return the words of one page by their names.
+    """Return the words of one page by their names."""
+    return of_all.words(page, language())
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no ``assets/lessons/en/{page}.toml``.
-    """
-    return tomllib.loads((ASSETS / "lessons" / "en" / f"{page}.toml").read_text("utf-8"))
+
+def language() -> str:
+    """Return the visitor's language: the one in the address, or else the browser's, or English."""
+    if (chosen := chosen_language()) is not None:
+        return chosen
+    browser = (st.context.locale or ENGLISH).split("-")[0].lower()
+    return browser if browser in languages() else ENGLISH
+
+
+def chosen_language() -> str | None:
+    """Return the language that the address asks for, now or earlier in this visit."""
+    asked = st.query_params.get(IN_ADDRESS)
+    if asked in languages():
+        st.session_state[IN_ADDRESS] = asked
+    chosen: str | None = st.session_state.get(IN_ADDRESS)
+    return chosen
+
+
+def say(trouble: Exception) -> str:
+    """Return why something cannot be done, in the visitor's language where it is known."""
+    return trouble.say(language()) if isinstance(trouble, Refusal) else str(trouble)

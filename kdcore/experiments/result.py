@@ -1,18 +1,18 @@
-"""What the experiments share: training students, measuring them, and the form of a result."""
+"""What the experiments share: the form of a result, training students, measuring them."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
+from kdcore.claims import Claim, Judgement
 from kdcore.data import Dataset, few_labels, noisy_labels
 from kdcore.distillation import (
-    LearningCurve,
     Response,
     Teachers,
     Trained,
@@ -22,21 +22,17 @@ from kdcore.distillation import (
     train_and_test,
 )
 from kdcore.losses import entropy, soft_labels
-from kdcore.methods import regressor_parameters
-from kdcore.models import MLPStack, parameter_count
-from kdcore.monitor import SILENT, Monitor
-from kdcore.settings import PARAMETERS, CheckedSettings
+from kdcore.models import MLPStack
+from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.settings import STUDENT_SAMPLES, TEACHER_EPOCHS, CheckedSettings
 from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
 from kdcore.training import TrainingSettings
-
-#: Passes of a teacher through the training pool. Long enough to be confident, which is what makes
-#: temperature matter; every doubling costs as much again.
-TEACHER_EPOCHS = 30
-
-#: Samples that a student sees, however few labelled images they are drawn from.
-STUDENT_SAMPLES = TrainingSettings.samples_seen
+from kdcore.words import words
 
 Row = dict[str, Any]
+
+#: What accuracies are measured on; those on different data cannot be compared.
+Data = Literal["digits", "points", "random labels", "words", "strokes"]
 
 
 @dataclass(frozen=True)
@@ -59,14 +55,25 @@ class Measured:
     curves: list[MeasuredCurve] | None = None
 
 
+S = TypeVar("S", bound=CheckedSettings)
+M = TypeVar("M", bound=Measured)
+S_co = TypeVar("S_co", bound=CheckedSettings, covariant=True)
+M_co = TypeVar("M_co", bound=Measured, covariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(Generic[S_co, M_co]):
     """One run of an experiment, with all that is needed to repeat it."""
 
-    experiment: str
-    settings: CheckedSettings
-    measured: Measured
+    experiment: Experiment[Any, Any]
+    settings: S_co
+    measured: M_co
     seconds: float
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.experiment.name
 
     @property
     def rows(self) -> list[Row]:
@@ -83,52 +90,71 @@ class Result:
             If this experiment does not measure it.
         """
         if self.measured.accuracy is None:
-            raise ValueError(f"{self.experiment} has no accuracy per seed")
+            raise ValueError(f"{self.name} has no accuracy per seed")
         return self.measured.accuracy
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the run."""
+        return self.settings.seed_numbers
 
     def interval(self, row: Row, column: str = "student_accuracy") -> Interval:
         """Return a column of a row, a mean over the seeds, with its interval."""
-        return Interval(row[column], row[f"{column}_ci"], len(self.accuracy))
+        return Interval(row[column], row[f"{column}_ci"], len(self.seeds))
+
+    def judgements(self) -> dict[str, Judgement]:
+        """Return what the run says of each claim that its experiment tests, by the claim's name."""
+        return {claim.name: claim.judge(self) for claim in self.experiment.claims}
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""
         return {
-            "experiment": self.experiment,
-            "settings": asdict(self.settings),  # type: ignore[call-overload]
+            "experiment": self.name,
+            "settings": self.settings.values(),
             "rows": self.rows,
+            "claims": {
+                name: {
+                    "verdict": judged.verdict,
+                    "figure": judged.figure.mean,
+                    "figure_ci": judged.figure.half_width,
+                    "unit": judged.unit,
+                }
+                for name, judged in self.judgements().items()
+            },
             "seconds": self.seconds,
         }
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """An experiment that returns a table: its name, settings class and function."""
+class Experiment(Generic[S, M]):
+    """An experiment: frozen settings in, a table out, and what it says of claims of the field."""
 
     name: str
-    question: str
-    settings: type[CheckedSettings]
-    function: Callable[[Any, Monitor], Measured]
+    settings: type[S]
+    function: Callable[[S, Monitor], M]
+    #: Whose words say what the experiment, its conditions and its claims are called.
+    page: str
+    #: The columns that tell one row from the others.
+    named_by: tuple[str, ...]
+    claims: tuple[Claim, ...] = ()
+    data: Data = "digits"
+    #: What the list of a visit's runs keeps of it: another run that it has made, if given.
+    stands_for: Callable[[Result[S, M]], Result[Any, Any]] | None = None
 
-    def settings_from_text(self, texts: Mapping[str, str]) -> CheckedSettings:
-        """Build settings from ``key=value`` texts; what is not given keeps its default.
+    @property
+    def question(self) -> str:
+        """What the experiment asks."""
+        return str(words(self.page)["experiments"][self.name]["question"])
 
-        Raises
-        ------
-        ValueError
-            If a key is unknown or a value is out of range; the message says what is accepted.
-        """
-        known = [field.name for field in fields(self.settings)]  # type: ignore[arg-type]
-        for key in texts:
-            if key not in known:
-                has = f"it has: {', '.join(known)}" if known else "nothing in it can be set"
-                raise ValueError(f"{self.name} has no setting {key!r}; {has}")
-        return self.settings(**{key: PARAMETERS[key].parse(text) for key, text in texts.items()})
-
-    def run(self, settings: CheckedSettings, monitor: Monitor = SILENT) -> Result:
+    def run(self, settings: S, monitor: Monitor = SILENT) -> Result[S, M]:
         """Run the experiment and time it."""
         started = time.perf_counter()
         measured = self.function(settings, monitor)
-        return Result(self.name, settings, measured, time.perf_counter() - started)
+        return Result(self, settings, measured, time.perf_counter() - started)
+
+
+#: A run of any experiment.
+AnyResult = Result[Any, Any]
 
 
 def train_students(
@@ -141,6 +167,7 @@ def train_students(
     alphas: Sequence[float],
     monitor: Monitor = SILENT,
     label_noise: float = 0.0,
+    samples: int = int(STUDENT_SAMPLES.default),
 ) -> Trained:
     """Train one student a seed and condition on the seed's few labelled images.
 
@@ -154,6 +181,8 @@ def train_students(
         Who teaches: the same in all conditions, or one for each condition.
     label_noise
         Share of the student's hard labels that are wrong.
+    samples
+        Samples that each student sees, however few labelled images they are drawn from.
     """
     rows, seen = draw_labels(dataset, seeds, labels, label_noise)
     if isinstance(teachers, Teachers):
@@ -165,7 +194,7 @@ def train_students(
         MLPStack.initialise(layer_sizes(dataset, hidden), seeds, len(alphas)),
         rows,
         Response(seen, teacher_logits, temperatures, alphas),
-        TrainingSettings(STUDENT_SAMPLES),
+        TrainingSettings(samples),
         monitor,
         "students",
     )
@@ -205,6 +234,11 @@ def accuracy_columns(accuracy: Tensor, baseline: Tensor | None) -> Row:
     return row | {"gain": gain.mean, "gain_ci": gain.half_width, "verdict": verdict(gain)}
 
 
+def difference(result: AnyResult, first: int, second: int) -> Interval:
+    """Return how much more accurate one row of a run is than another, paired over its seeds."""
+    return paired_difference(result.accuracy[:, first], result.accuracy[:, second])
+
+
 def fidelity_columns(student_logits: Tensor, teacher_logits: Tensor) -> Row:
     """Return agreement with the teacher and KL to it, means over seeds; logits ``[S, N, C]``."""
     return {
@@ -216,16 +250,6 @@ def fidelity_columns(student_logits: Tensor, teacher_logits: Tensor) -> Row:
 def soft_label_entropy(logits: Tensor, temperature: float) -> Tensor:
     """Return the mean entropy of soft labels in nats: ``[S, N, classes]`` → ``[S]``."""
     return entropy(soft_labels(logits, temperature)).double().mean(-1)
-
-
-def training_work(hidden: tuple[int, ...], models: int, samples: int) -> float:
-    """Return the multiply-adds of training: forward, and twice as much backward."""
-    return 3.0 * parameter_count((64, *hidden, 10)) * models * samples
-
-
-def regressor_work(student_width: int, teacher_width: int, regressors: int) -> float:
-    """Return the multiply-adds of training regressors: work, though no part of the student."""
-    return 3.0 * regressor_parameters(student_width, teacher_width) * regressors * STUDENT_SAMPLES
 
 
 def teacher_samples(dataset: Dataset, epochs: int = TEACHER_EPOCHS) -> int:

@@ -1,0 +1,49 @@
+"""The course: which pages there are, in which order. Each page says so in its own words file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from kdcore.words import words
+
+PAGES = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page; its file is ``pages/{name}.py``, its words lie beside others'."""
+
+    name: str
+    chapter: str
+    #: Where it comes in the course; pages are sorted by it.
+    place: int
+    #: How long it takes, as far as one can say.
+    minutes: int
+    icon: str
+
+
+@lru_cache(maxsize=1)
+def pages() -> tuple[Entry, ...]:
+    """Return all pages in the order of the course; the first is the one a stranger sees."""
+    found = []
+    for file in PAGES.glob("*.py"):
+        text = words(file.stem)
+        found.append(
+            Entry(file.stem, text["chapter"], text["place"], text["minutes"], text["icon"])
+        )
+    return tuple(sorted(found, key=lambda entry: entry.place))
+
+
+def entry(name: str) -> Entry:
+    """Return one page by its name."""
+    return next(each for each in pages() if each.name == name)
+
+
+def chapters() -> dict[str, list[Entry]]:
+    """Return the pages of each chapter, both in the order of the course."""
+    found: dict[str, list[Entry]] = {}
+    for each in pages():
+        found.setdefault(each.chapter, []).append(each)
+    return found
