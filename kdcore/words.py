@@ -6,6 +6,7 @@ words: English stands in for what is missing.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 LESSONS = ASSETS / "lessons"
+
+#: A figure of the literature, such as ``<<hinton.bias>>``; it is written once, with its source.
+_quoted = re.compile(r"<<(\w+)\.(\w+)>>")
 
 #: The language that is complete.
 ENGLISH = "en"
@@ -43,11 +47,23 @@ def words(page: str, language: str = ENGLISH) -> dict[str, Any]:
     return _over(english, _read(translated))
 
 
+@lru_cache
+def literature() -> dict[str, dict[str, str]]:
+    """Return the figures of the literature that the words quote, by paper and name."""
+    return tomllib.loads((ASSETS / "facts" / "literature.toml").read_text("utf-8"))
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(_quoted.sub(_figure, file.read_text("utf-8")))
+    except KeyError as unknown:
+        raise ValueError(f"{file.relative_to(ASSETS.parent)}: no figure {unknown}") from unknown
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise ValueError(f"{file.relative_to(ASSETS.parent)}: {broken}") from broken
+
+
+def _figure(quoted: re.Match[str]) -> str:
+    return literature()[quoted[1]][quoted[2]]
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

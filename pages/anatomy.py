@@ -24,10 +24,9 @@ from kdcore.views.anatomy import Example, descend, gradient_sizes, loss_of, pull
 from pages.common import cards, charts, frame, jobs
 from pages.common import run_words as called
 from pages.common.answer import ask, ask_lab
-from pages.common.lesson import provenance_of
+from pages.common.lesson import provenance_of, verdict_of
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
 from pages.common.widgets import Choice, Controls, Named, Remembered, Toggle, control_of
-from pages.common.words import words as words_of
 
 #: What the Lab trains unless asked otherwise: on a warm server it is there already.
 SETTINGS = LabSettings()
@@ -346,9 +345,8 @@ def show_factor() -> None:
     )
     charts.provenance(provenance_of(result))
     judged = factor(result)
-    said_of_it = words_of("lesson")["claim"][judged.verdict]
     claim = words["claims"]["factor"]
-    cards.claim(claim["text"], claim["source"], judged.verdict, said_of_it)
+    cards.claim(claim["text"], claim["source"], judged.verdict, verdict_of(judged.verdict, result))
     st.markdown(claim["measured"].format(**called.judgement(judged)))
 
 

@@ -98,9 +98,10 @@ with right:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader(words["entropy"]["heading"], anchor=False)
-    st.markdown(words["entropy"]["explain"])
     if lab:
         curve = lab.entropy
+        at_one = curve.y[curve.x.index(1.0)].mean
+        st.markdown(words["entropy"]["explain"].format(at_one=f"{at_one:.2f}"))
         here = entropy_curve(lab.teacher_logits, [controls["temperature"]]).y[0]
         charts.show(
             entropy_figure(curve, controls["temperature"], words["entropy"]["curve"]),

@@ -13,12 +13,27 @@ from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
 from kdcore.statistics import not_told_apart
 from pages.common import charts
 from pages.common.lesson import Lesson, show_code
-from pages.common.widgets import Toggle
+from pages.common.widgets import Named, Toggle
+from pages.common.words import words as words_of
+
+#: Teachers that grow in width and depth, in width alone, in depth alone.
+LADDERS = {
+    "both": TeacherSizeSettings().teachers,
+    "width": ((8,), (16,), (64,), (128,), (256,), (512,)),
+    "depth": ((64,), (64, 64), (64, 64, 64), (64, 64, 64, 64)),
+}
+ladder = words_of("teacher_size")["ladder"]
 
 lesson = Lesson(
     "teacher_size",
     TeacherSizeSettings,
-    ["student_hidden", "labels", "temperature", "teacher_epochs"],
+    [
+        Named("ladder", ladder["label"], ladder["help"], ladder["options"], "both"),
+        "student_hidden",
+        "labels",
+        "temperature",
+        "teacher_epochs",
+    ],
     extras=lambda text: [Toggle("assistant", text["assistant"]["toggle"])],
 )
 controls, words = lesson.controls, lesson.words
@@ -108,7 +123,7 @@ def show_assistant() -> None:
 
 
 if lesson.predict():
-    result = lesson.run(EXPERIMENT)
+    result = lesson.run(EXPERIMENT, lambda: lesson.settings(teachers=LADDERS[controls["ladder"]]))
     if result:
         with lesson.results():
             left, right = st.columns(2, gap="large")

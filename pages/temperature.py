@@ -83,7 +83,7 @@ if lesson.predict():
             lesson.compare(pattern)
             judged = sweet_spot(result)
             none = pattern in ("nothing", "hurts") and judged.verdict == "contradicted"
-            lesson.claim("temperature", judged, "contradicted_none" if none else "")
+            lesson.claim("temperature", result, "contradicted_none" if none else "")
         lesson.explain(
             [losses.soft_labels, losses.entropy, losses.distillation_gradient],
             [losses.distillation_loss],

@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.claims import Judgement
+from kdcore.claims import ClaimVerdict
 from kdcore.experiments.result import AnyResult, Experiment, M, Result, S
 from kdcore.figures import live_curves_figure
 from kdcore.settings import CheckedSettings, Parameter
@@ -121,7 +121,10 @@ class Lesson:
         labels = {option["key"]: option["text"] for option in text["options"]}
         with st.container(border=True, key="predict"):
             choice = st.radio(
-                f"**{text['question']}**", labels, index=None, format_func=labels.__getitem__
+                f"**{self._asked(text['question'])}**",
+                labels,
+                index=None,
+                format_func=labels.__getitem__,
             )
             with st.container(horizontal=True):
                 st.button(
@@ -136,6 +139,10 @@ class Lesson:
                     self._shared["skip"], type="tertiary", on_click=self._lock, args=(SKIPPED,)
                 )
         return False
+
+    def _asked(self, question: str) -> str:
+        """Fill what is set now into the question: nobody can predict what they are not told."""
+        return question.format(**{name: self.controls.text(name) for name in self._defining})
 
     def _lock(self, choice: str) -> None:
         self.controls["prediction"] = choice
@@ -257,18 +264,19 @@ class Lesson:
 
         ``readings`` fill the braces of its words besides the figures of the run.
         """
-        for name, judged in result.judgements().items():
-            self.claim(name, judged, **readings)
+        for name in result.judgements():
+            self.claim(name, result, **readings)
 
-    def claim(self, name: str, judged: Judgement, outcome: str = "", **readings: str) -> None:
+    def claim(self, name: str, result: AnyResult, outcome: str = "", **readings: str) -> None:
         """Show one claim of the field; ``outcome`` names other words than those of its verdict."""
+        judged = result.judgements()[name]
         text = self.words["claims"][name]
         filled = called.judgement(judged) | readings
         cards.claim(
             text["text"].format(**filled),
             text["source"],
             judged.verdict,
-            self._shared["claim"][judged.verdict],
+            verdict_of(judged.verdict, result),
         )
         st.markdown(text[outcome or judged.verdict].format(**filled))
 
@@ -340,6 +348,14 @@ def show_seeds(controls: Controls) -> None:
                 on_click=draw_others,
             )
         controls.show("split")
+
+
+def verdict_of(verdict: ClaimVerdict, result: AnyResult) -> str:
+    """Write what a run says of a claim, with how long its students trained: it belongs to that."""
+    text = words("lesson")["claim"]
+    samples = getattr(result.settings, "student_samples", None)
+    budget = "" if samples is None else text["budget"].format(samples=f"{samples:,}")
+    return str(text[verdict]) + budget
 
 
 def provenance_of(result: AnyResult) -> str:
