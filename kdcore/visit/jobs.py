@@ -321,8 +321,9 @@ class JobPool:
     # --------------------------------------------------------------- all this is under the lock
 
     def _check_queue(self, visitor: Hashable) -> None:
-        own = sum(visitor in job.visitors for job in self._line) if visitor is not None else 0
-        if own >= self._waiting_each:
+        own = {job for (who, _), job in self._places.items() if who == visitor}
+        waiting = sum(job._look.state == "waiting" for job in own)
+        if visitor is not None and waiting >= self._waiting_each:
             raise QueueFull("own_queue_full", waiting=waiting)
         if len(self._line) >= self._most_waiting:
             raise QueueFull("queue_full", waiting=len(self._line))
