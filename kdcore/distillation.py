@@ -187,7 +187,7 @@ def train_and_test(
     return Trained(stack, test_logits, accuracy(test_logits, dataset.test.labels), curve)
 
 
-_teachers: BoundedStore[tuple[object, ...], Teachers] = BoundedStore(capacity=8)
+_teachers: BoundedStore[tuple[object, ...], Teachers] = BoundedStore(64, capacity_bytes=48 * 2**20)
 
 
 def train_teachers(

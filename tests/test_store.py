@@ -7,7 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kdcore.store import BoundedStore
+import torch
+
+from kdcore.store import BoundedStore, clear_all
 
 
 def test_what_is_put_is_kept() -> None:
@@ -76,3 +78,54 @@ def test_many_threads_may_share_a_store() -> None:
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(use, range(4)))
     assert len(store) == 2
+
+
+# ------------------------------------------------------------------------------------------ bytes
+
+
+def test_the_store_never_holds_more_bytes_than_it_may() -> None:
+    store: BoundedStore[int, bytes] = BoundedStore(100, capacity_bytes=1000, size=len)
+    for key in range(10):
+        store.put(key, b"x" * 300)
+        assert store.bytes == 300 * len(store) <= 1000
+    assert [store.get(key) is not None for key in range(10)] == [False] * 7 + [True] * 3
+
+
+def test_several_small_values_make_room_for_a_heavy_one() -> None:
+    store: BoundedStore[int, bytes] = BoundedStore(100, capacity_bytes=1000, size=len)
+    for key in range(9):
+        store.put(key, b"x" * 100)
+    store.get(0)
+    store.put(9, b"x" * 800)
+    assert [key for key in range(10) if store.get(key)] == [0, 8, 9]
+
+
+def test_a_value_too_heavy_for_the_store_is_not_kept() -> None:
+    store: BoundedStore[int, bytes] = BoundedStore(100, capacity_bytes=1000, size=len)
+    store.put(1, b"x" * 1001)
+    assert store.get(1) is None
+    assert (len(store), store.bytes) == (0, 0)
+
+
+def test_a_value_put_again_counts_once() -> None:
+    store: BoundedStore[int, bytes] = BoundedStore(100, capacity_bytes=1000, size=len)
+    store.put(1, b"x" * 900)
+    store.put(1, b"x" * 50)
+    assert store.bytes == 50
+
+
+def test_values_are_measured_by_their_tensors() -> None:
+    store: BoundedStore[int, torch.Tensor] = BoundedStore(100, capacity_bytes=10_000)
+    for key in range(5):
+        store.put(key, torch.zeros(1000))
+    assert len(store) == 2
+
+
+def test_all_stores_can_be_emptied_when_a_run_needs_the_memory() -> None:
+    stores: list[BoundedStore[int, int]] = [BoundedStore(capacity=2) for _ in range(2)]
+    for store in stores:
+        store.put(1, 1)
+    clear_all()
+    assert [len(store) for store in stores] == [0, 0]
+    stores[0].put(2, 2)
+    assert stores[0].get(2) == 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from itertools import count
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from kdcore.monitor import Monitor
-from kdcore.visit.jobs import Job, JobPool
+from kdcore.visit.jobs import Job, JobPool, shared_pool
 from pages.common import turns
 from pages.common.words import words
 
@@ -21,10 +24,15 @@ POLL_SECONDS = 0.5
 POLL_SECONDS_IN_QUEUE = 1.5
 
 
-@st.cache_resource
 def pool() -> JobPool:
     """Return the one pool of this process."""
-    return JobPool()
+    return shared_pool(_is_connected)
+
+
+def visitor() -> str:
+    """Return who runs this page: one session, in one tab."""
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
 
 
 def request(
@@ -35,47 +43,67 @@ def request(
 ) -> Job[ResultT]:
     """Return the job of these settings; what the page asked for before is released.
 
-    A job that is new is waited for, ``patience`` seconds at most.
+    A job that is new is waited for, ``patience`` seconds at most. Take one ``look()`` at it and
+    decide by that: one that was stopped has neither result nor error. One that failed is returned
+    once; asking again runs it anew.
 
     Raises
     ------
     kdcore.visit.jobs.QueueFull
-        If too many others wait already.
+        If too many of this visitor, or of all, wait already.
+    kdcore.visit.jobs.DoesNotFit
+        If there is not the memory for it.
     """
     slot = f"{page}.job"
     current: Job[ResultT] | None = st.session_state.get(slot)
-    if current is not None and current.key == (function, settings) and not current.is_cancelled():
-        return current
-    if current is not None:
-        pool().release(current)
-        st.session_state.pop(slot)
-    job = pool().submit(function, settings)
-    st.session_state[slot] = job
+    if current is not None and current.key == (function, settings):
+        state = current.look().state
+        if state == "failed":
+            st.session_state.pop(slot)
+        if state != "stopped":
+            pool().touch(visitor())
+            return current
+    st.session_state.pop(slot, None)
+    job = pool().submit(function, settings, visitor(), page)
     with turns.lent():
         job.wait(patience)
+    if job.look().state in ("waiting", "running", "done"):
+        st.session_state[slot] = job
     return job
 
 
 def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:
     """Call ``show`` now and, while the job runs, again and again; then run the page once more."""
+    times, look = count(), job.look()
 
     def polled() -> None:
-        if job.is_done:
+        pool().touch(visitor())
+        state = job.look().state
+        # A job that was stopped is asked for anew, but not at once: whoever stopped it while this
+        # page is drawn has asked for another already.
+        if state in ("done", "failed") or (next(times) and state == "stopped"):
             st.rerun()
         show(job)
 
-    waits = pool().position(job) > 0
+    waits = look.position > 0
     st.fragment(polled, run_every=POLL_SECONDS_IN_QUEUE if waits else POLL_SECONDS)()
 
 
 def show_progress(job: Job[Any], stages: Mapping[str, str] | None = None) -> None:
     """Say where a training stands; ``stages`` name its stages where the usual words do not fit."""
-    text = words("lesson")["progress"]
-    if job.stage:
-        stage = (stages or text["stages"]).get(job.stage, job.stage)
-        line = text["running"].format(stage=stage, percent=round(100 * job.fraction))
-    elif position := pool().position(job):
-        line = text["queued"].format(position=position)
+    look, text = job.look(), words("lesson")["progress"]
+    if look.stage:
+        stage = (stages or text["stages"]).get(look.stage, look.stage)
+        line = text["running"].format(stage=stage, percent=round(100 * look.fraction))
+    elif look.position:
+        line = text["queued"].format(position=look.position)
     else:
         line = text["starting"]
-    st.progress(min(1.0, job.fraction), line)
+    st.progress(min(1.0, look.fraction), line)
+
+
+def _is_connected(visitor: Hashable) -> bool:
+    """Say whether a visitor's tab is open: Streamlit keeps a closed one's session for a while."""
+    if not runtime.exists():  # a page under test
+        return True
+    return runtime.get_instance().is_active_session(str(visitor))

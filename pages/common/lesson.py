@@ -217,8 +217,8 @@ class Lesson:
         jobs.show_progress(job)
         if not curves:
             return
-        if job.curve and len(job.curve.accuracy) > 1:
-            figure = live_curves_figure(job.curve)
+        if (curve := job.look().curve) and len(curve.accuracy) > 1:
+            figure = live_curves_figure(curve)
             live = self._shared["progress"]["live"]
             st.plotly_chart(figure, alt=live, config={"staticPlot": True})
         else:

@@ -1,0 +1,213 @@
+"""What this process may use of its machine: cores, memory, and how memory is given back.
+
+A container that may use one core of sixteen still sees sixteen, and its memory ends long before
+the machine's does. The truth stands in the control groups (cgroups) that the process is in.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+#: What one more worker may be expected to hold at its peak.
+WORKER_BYTES = 96 * 2**20
+
+#: Names of glibc's ``mallopt`` (malloc.h) and what they are set to.
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8
+ARENAS = 2
+TRIM_THRESHOLD_BYTES = 64 * 1024
+
+
+def workers(root: Path = Path("/")) -> int:
+    """Return how many runs may train at once: one a core, as far as memory reaches.
+
+    ``KDCORE_WORKERS`` decides where it is set.
+    """
+    if (said := _setting("KDCORE_WORKERS")) is not None:
+        return said
+    spare = memory_limit(root) - resident_bytes()
+    return max(1, min(cores(root), spare // WORKER_BYTES))
+
+
+def cores(root: Path = Path("/")) -> int:
+    """Return the cores that this process may use: its affinity and quota, rounded down, 1 at least.
+
+    Parameters
+    ----------
+    root
+        Where ``proc`` and ``sys`` are found.
+    """
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        allowed = os.cpu_count() or 1
+    quota = min(_quotas(root), default=float(allowed))
+    return max(1, min(allowed, int(quota)))
+
+
+def memory_limit(root: Path = Path("/")) -> int:
+    """Return how many bytes this process may hold: the least of its cgroups and the machine.
+
+    ``KDCORE_MEMORY_MB`` decides where it is set.
+    """
+    if (said := _setting("KDCORE_MEMORY_MB")) is not None:
+        return said * 2**20
+    limits = [
+        *_numbers(_group_files(root, "memory", "memory.max")),
+        *_numbers(_group_files(root, "memory", "memory.limit_in_bytes")),
+    ]
+    for line in _read(root / "proc/meminfo").splitlines():
+        if line.startswith("MemTotal:"):
+            limits.append(1024 * int(line.split()[1]))
+    return min(limits, default=2**62)
+
+
+def resident_bytes(root: Path = Path("/")) -> int:
+    """Return the memory that this process holds now; 0 where the system does not say."""
+    fields = _read(root / "proc/self/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+# --------------------------------------------------------------------------------- control groups
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Give the cores that each group around this process may use."""
+    for file in _group_files(root, "cpu", "cpu.max"):  # version 2: "150000 100000"
+        quota, _, period = _read(file).strip().partition(" ")
+        if quota.isdigit() and period.isdigit() and int(period):
+            yield int(quota) / int(period)
+    for file in _group_files(root, "cpu", "cpu.cfs_quota_us"):  # version 1; −1 is no quota
+        quota = _read(file).strip()
+        period = _read(file.with_name("cpu.cfs_period_us")).strip()
+        if quota.isdigit() and period.isdigit() and int(quota) and int(period):
+            yield int(quota) / int(period)
+
+
+def _group_files(root: Path, controller: str, name: str) -> Iterator[Path]:
+    """Give a file of the groups that this process is in, from the innermost outwards.
+
+    A group's limit holds for all inside it. In a container the innermost is often mounted as the
+    root and the path that the kernel tells does not exist, so missing ones are passed over.
+    """
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and controller not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / controllers
+        if controllers and not mount.exists():
+            mount = root / "sys/fs/cgroup" / controller
+        inside = Path(path.lstrip("/"))
+        for group in (inside, *inside.parents):
+            if (file := mount / group / name).is_file():
+                yield file
+
+
+def _numbers(files: Iterator[Path]) -> Iterator[int]:
+    """Give what files say that hold a number; "max" is none."""
+    for file in files:
+        if (text := _read(file).strip()).isdigit():
+            yield int(text)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+def _setting(name: str) -> int | None:
+    """Return a whole number from the environment, if it is set."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} must be a whole number from 1, not {text[:40]!r}")
+    return int(text)
+
+
+# ----------------------------------------------------------------------------------------- malloc
+
+
+def tame_malloc() -> bool:
+    """Let glibc keep few arenas and give freed memory back; return whether it could be told.
+
+    By default each thread that allocates has an arena of its own, up to eight a core, and what is
+    freed in one is not used by another. The environment would say the same with
+    ``MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=65536``, but not every host lets it be set.
+    """
+    libc = _glibc()
+    if libc is None:
+        return False
+    told = (
+        libc.mallopt(_M_ARENA_MAX, ARENAS),
+        libc.mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES),
+    )
+    return all(told)
+
+
+def give_back() -> None:
+    """Give memory that was freed back to the system, from the middle of the heap, too."""
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    try:
+        libc = ctypes.CDLL(None)
+    except (OSError, TypeError):  # not on Windows
+        return None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
+
+
+# ------------------------------------------------------------------------------------------- room
+
+
+class Room:
+    """Says whether a run still fits into memory beside those that are under way.
+
+    What runs under way have not taken yet is promised to them. How much they have taken nobody
+    measures; but what the process held before they started is known, and that it holds no less
+    now, so they are promised all of their estimates on top of it.
+
+    Parameters
+    ----------
+    limit
+        Bytes that the process may hold.
+    held
+        Measures the bytes that it holds.
+    """
+
+    #: Shares of the limit that small and large runs leave: to drawing pages, and to small runs.
+    SPARE, SPARE_OF_LARGE = 0.05, 0.15
+
+    def __init__(self, limit: int, held: Callable[[], int] = resident_bytes) -> None:
+        self.limit = limit
+        self._held = held
+        #: What the process holds beside its runs, and the least of it that was ever measured.
+        self._beside = self._least = held()
+
+    def fits(self, run: int, under_way: int, is_large: bool = False) -> bool:
+        """Say whether a run fits now beside runs whose estimates are so much together, in bytes."""
+        held = self._held()
+        if under_way == 0:
+            self._beside = held
+            self._least = min(self._least, held)
+        else:
+            self._beside = max(self._beside, held - under_way)
+        return max(held, self._beside + under_way) + run <= self._most(is_large)
+
+    def free(self, is_large: bool = False) -> int:
+        """Return the bytes that a run may take now if no other is under way."""
+        return max(0, self._most(is_large) - self._held())
+
+    def at_best(self, is_large: bool = False) -> int:
+        """Return the bytes of the largest run that could ever fit."""
+        return max(0, self._most(is_large) - self._least)
+
+    def _most(self, is_large: bool) -> int:
+        return int(self.limit * (1 - (self.SPARE_OF_LARGE if is_large else self.SPARE)))
