@@ -22,7 +22,7 @@ from kdcore.visit.evidence import (
     tally,
     what_separates,
 )
-from kdcore.visit.jobs import Job, QueueFull
+from kdcore.visit.jobs import Job
 from kdcore.visit.runs import Run, identity_of
 from pages.common import answer, cards, charts, frame, jobs, visit
 from pages.common import run_words as called
@@ -67,10 +67,13 @@ def advance(claim: Takeaway) -> Job[Any] | None:
     experiment, slot = claim.experiment, f"takeaways.{claim.name}"
     try:
         job = jobs.request(slot, experiment.run, experiment.settings(), patience=0.0)
-        if not job.is_done:
+        look = job.look()
+        if look.state == "failed" and look.error is not None:
+            raise look.error
+        if look.result is None:
             return job
-        answer.keep(job.result(), experiment.page, {})
-    except (QueueFull, ValueError) as trouble:
+        answer.keep(look.result, experiment.page, {})
+    except ValueError as trouble:
         failed = words_of("lesson")["run"]["failed"]
         st.error(failed.format(reason=say(trouble)), icon=":material/error:")
     del asked[claim.name]

@@ -6,6 +6,7 @@ this run of its script is drawn from what was seen then.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +17,15 @@ import streamlit as st
 from kdcore.experiments.lab import EXPERIMENT as LAB
 from kdcore.experiments.lab import LabSettings, MeasuredLab
 from kdcore.experiments.result import AnyResult, Experiment, M, M_co, Result, S, S_co
-from kdcore.training import Cancelled
-from kdcore.visit.jobs import Job, QueueFull
+from kdcore.visit.jobs import Job
 from kdcore.visit.runs import Run, summarise
 from pages.common import frame, jobs, visit
 from pages.common.widgets import Controls
 from pages.common.words import say, words
 
 _TAKEN = "runs.taken"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,50 @@ def ask(
     """
     place = place or experiment.name
     slot = _slot(place, controls)
-    job: Job[Result[S, M]] | None = None
+    last: Result[S, M] | None = st.session_state.get(slot)
     try:
-        job = jobs.request(f"{controls.page}.{place}", experiment.run, settings())
-        if job.is_done:
-            st.session_state[slot] = job.result()
-            _keep_once(slot, job, controls)
-            job = None
-    except Cancelled:
-        # Stopped by another run of this page's script that wanted something else: ask anew.
-        st.rerun()
-    except (QueueFull, ValueError) as trouble:
-        failed = words("lesson")["run"]["failed"]
-        st.error(failed.format(reason=say(trouble)), icon=":material/error:")
-        job = None
-    return Answer(st.session_state.get(slot), job)
+        wanted = settings()
+        # What failed is shown once and waits to be asked for again: a click, or other settings.
+        if st.session_state.get(f"{slot}-failed") == wanted:
+            _offer_again(slot)
+            return Answer(last)
+        job = jobs.request(f"{controls.page}.{place}", experiment.run, wanted)
+        look = job.look()
+        if look.state == "done":
+            last = st.session_state[slot] = look.result
+            _keep_once(slot, job, look.result, controls)
+            return Answer(last)
+        if look.state != "failed":
+            return Answer(last, job)
+        if not isinstance(look.error, ValueError):
+            raise look.error or RuntimeError("a job failed without an error")
+        st.session_state[f"{slot}-failed"] = wanted
+        _show(say(look.error))
+        _offer_again(slot)
+    except ValueError as trouble:  # what settings, the queue or the training refuse, in words
+        _show(say(trouble))
+    except Exception:  # anything else is ours to mend: the log has it, the learner a way on
+        log.exception("%s failed on the page %s", experiment.name, controls.page)
+        st.session_state[f"{slot}-failed"] = wanted
+        _show(words("lesson")["run"]["unexpected"])
+        _offer_again(slot)
+    return Answer(last)
+
+
+def _show(reason: str) -> None:
+    failed = words("lesson")["run"]["failed"]
+    st.error(failed.format(reason=reason), icon=":material/error:")
+
+
+def _offer_again(slot: str) -> None:
+    """Offer to run once more what has failed."""
+    st.button(
+        words("lesson")["run"]["again"],
+        key=f"{slot}-again",
+        icon=":material/replay:",
+        on_click=st.session_state.pop,
+        args=(f"{slot}-failed", None),
+    )
 
 
 def ask_lab(
@@ -106,14 +137,14 @@ def taken(place: str, controls: Controls) -> Run | None:
     return next((run for run in visit.runs() if run.number == number), None)
 
 
-def _keep_once(slot: str, job: Job[Any], controls: Controls) -> None:
+def _keep_once(slot: str, job: Job[Any], result: Any, controls: Controls) -> None:
     """Keep the run of a job that is done, once for each time that it comes to its slot.
 
     So a run deleted from the list does not come back by looking at the page.
     """
     known: dict[str, tuple[Any, int]] = st.session_state.setdefault(_TAKEN, {})
     if known.get(slot, (None, 0))[0] != job.key:
-        run = keep(job.result(), controls.page, controls.address())
+        run = keep(result, controls.page, controls.address())
         known[slot] = job.key, run.number
 
 

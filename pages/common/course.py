@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from kdcore.words import words
+
+log = logging.getLogger(__name__)
 
 PAGES = Path(__file__).resolve().parents[1]
 
@@ -29,10 +32,14 @@ def pages() -> tuple[Entry, ...]:
     """Return all pages in the order of the course; the first is the one a stranger sees."""
     found = []
     for file in PAGES.glob("*.py"):
-        text = words(file.stem)
-        found.append(
-            Entry(file.stem, text["chapter"], text["place"], text["minutes"], text["icon"])
-        )
+        try:
+            text = words(file.stem)
+            found.append(
+                Entry(file.stem, text["chapter"], text["place"], text["minutes"], text["icon"])
+            )
+        except (ValueError, KeyError, FileNotFoundError):
+            # A page without its words is left out; the others go on.
+            log.exception("%s cannot be shown: its words are missing or broken", file.name)
     return tuple(sorted(found, key=lambda entry: entry.place))
 
 

@@ -60,8 +60,8 @@ class Control(Protocol):
 
 
 def note(word: str, name: str, text: str, used: str = "") -> str:
-    """Say what in the address could not be used as it stood; whatever it says is only quoted."""
-    quoted = "".join(c for c in text[:40] if c.isalnum() or c in " .,;:+-_/%²")
+    """Say what in the address could not be used as it stood; it is shown just as it stands."""
+    quoted = " ".join(text[:40].replace("`", "'").split())
     return str(words("lesson")["address"][word]).format(name=name, text=quoted, used=used)
 
 

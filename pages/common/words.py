@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from kdcore import words as of_all
 from kdcore.words import ASSETS, ENGLISH, Refusal, languages
 
-__all__ = ["ASSETS", "chosen_language", "language", "say", "words"]
+__all__ = ["ASSETS", "chosen_language", "language", "plain", "say", "words"]
 
 #: Name in the address of a language that was chosen there.
 IN_ADDRESS = "lang"
@@ -39,4 +40,13 @@ def chosen_language() -> str | None:
 
 def say(trouble: Exception) -> str:
     """Return why something cannot be done, in the visitor's language where it is known."""
-    return trouble.say(language()) if isinstance(trouble, Refusal) else str(trouble)
+    return plain(trouble.say(language()) if isinstance(trouble, Refusal) else str(trouble))
+
+
+def plain(text: str) -> str:
+    """Return text as Markdown that shows just that: no heading, link or picture comes of it.
+
+    What a file or an address says goes through here before it is shown.
+    """
+    text = " ".join(text.split())
+    return re.sub(r"(?i)(www)(?=\.)", r"\1\\", re.sub(r"([\\`*_\[\]<>#|~:$!])", r"\\\1", text))
