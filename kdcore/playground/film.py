@@ -17,7 +17,8 @@ from torch import Tensor
 from kdcore.distillation import HardLabels, LearningCurve, Response, accuracy, layer_sizes
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
-from kdcore.playground.shapes import OwnPoints, Plane, labels_per_class, own_plane, plane
+from kdcore.playground.own import OwnPoints, own_plane
+from kdcore.playground.shapes import Plane, labels_per_class, plane
 from kdcore.settings import (
     ALPHA,
     LABELS_PER_CLASS,

@@ -13,7 +13,7 @@ import streamlit as st
 
 from kdcore.figures import MARKERS, PALETTE
 from kdcore.playground.film import GRID, Film, PlaygroundResult
-from kdcore.playground.shapes import FEWEST_CLICKS_PER_CLASS
+from kdcore.playground.own import FEWEST_CLICKS_PER_CLASS
 from pages.common.components import component
 
 _KEY = "boundaries-film"
