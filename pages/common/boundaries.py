@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.figures import MARKERS, PALETTE
+from kdcore.figures import CLASS_LOOKS, MARKERS
 from kdcore.playground.film import GRID, Film, PlaygroundResult
 from kdcore.playground.own import FEWEST_CLICKS_PER_CLASS
 from pages.common.components import component
@@ -64,12 +64,12 @@ def film(
                 {
                     "who": who,
                     "name": words[who],
-                    "colour": PALETTE[who],
                     "marker": MARKERS[who],
                     **(_encoded(getattr(result, who)) if result else {"accuracy": []}),
                 }
                 for who in _NETWORKS
             ],
+            "palette": [{"colour": colour, "shape": shape} for colour, shape in CLASS_LOOKS],
             "grid": GRID,
             "near": NEAR,
             "temperature": temperature,
