@@ -1,18 +1,38 @@
+// @ts-check
 // A small drawing board. Mouse, pen and finger are all pointer events. When the pointer is lifted,
 // the ink goes to Python as one text of 0 and 1, side × side cells, row by row.
 
+import { contextOf, find } from "./common.js";
+
+/**
+ * @typedef {{
+ *   side: number, pen: number, ink: string, examples: string[],
+ *   words: { board: string, clear: string, example: string, draw: string },
+ * }} Data
+ * @typedef {{ last: [number, number] | null, reported: string | null, example?: number }} State
+ */
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} side
+ */
 function inkOf(canvas, side) {
   const small = document.createElement("canvas");
   small.width = small.height = side;
-  const context = small.getContext("2d", { willReadFrequently: true });
+  const context = contextOf(small, { willReadFrequently: true });
   context.drawImage(canvas, 0, 0, side, side);
   const { data } = context.getImageData(0, 0, side, side);
   // The board is transparent where nothing is drawn: what counts is opacity.
   return Array.from({ length: side * side }, (_, i) => (data[4 * i + 3] >= 128 ? "1" : "0")).join("");
 }
 
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} ink
+ * @param {number} side
+ */
 function drawInk(canvas, ink, side) {
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.clearRect(0, 0, canvas.width, canvas.height);
   const cell = canvas.width / side;
   for (let i = 0; i < ink.length; i++) {
@@ -22,18 +42,27 @@ function drawInk(canvas, ink, side) {
   }
 }
 
+/**
+ * @param {{
+ *   parentElement: HTMLElement & { _drawing?: State },
+ *   data: Data,
+ *   setStateValue: (name: "ink", value: string) => void,
+ * }} component
+ */
 export default function ({ parentElement, data, setStateValue }) {
-  const canvas = parentElement.querySelector("canvas");
-  const context = canvas.getContext("2d");
+  const canvas = /** @type {HTMLCanvasElement} */ (find(parentElement, "canvas"));
+  const clear = find(parentElement, ".clear");
+  const example = find(parentElement, ".example");
+  const context = contextOf(canvas);
   const state = (parentElement._drawing ??= { last: null, reported: null });
-  context.fillStyle = context.strokeStyle = "#1d1c24";
+  context.fillStyle = context.strokeStyle = getComputedStyle(canvas).color;
   context.lineWidth = data.pen * canvas.width;
   context.lineCap = context.lineJoin = "round";
 
   canvas.setAttribute("aria-label", data.words.board);
-  parentElement.querySelector(".clear").textContent = data.words.clear;
-  parentElement.querySelector(".example").textContent = data.words.example;
-  parentElement.querySelector(".hint").textContent = data.words.draw;
+  clear.textContent = data.words.clear;
+  example.textContent = data.words.example;
+  find(parentElement, ".hint").textContent = data.words.draw;
 
   // After a change of page the board is new, and Python remembers what was on it.
   if (state.reported === null) {
@@ -46,11 +75,13 @@ export default function ({ parentElement, data, setStateValue }) {
     state.reported = ink;
     setStateValue("ink", ink);
   };
-  const at = (event) => {
+  /** @returns {[number, number]} */
+  const at = (/** @type {PointerEvent} */ event) => {
     const box = canvas.getBoundingClientRect();
     const scale = canvas.width / box.width;
     return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   };
+  /** @type {(from: [number, number], to: [number, number]) => void} */
   const line = (from, to) => {
     context.beginPath();
     context.moveTo(...from);
@@ -78,12 +109,12 @@ export default function ({ parentElement, data, setStateValue }) {
     state.last = null;
     report();
   };
-  parentElement.querySelector(".clear").onclick = () => {
+  clear.onclick = () => {
     context.clearRect(0, 0, canvas.width, canvas.height);
     report();
   };
   // Who cannot draw can still ask: a test image stands in for the drawing.
-  parentElement.querySelector(".example").onclick = () => {
+  example.onclick = () => {
     const examples = data.examples;
     state.example = ((state.example ?? -1) + 1) % examples.length;
     drawInk(canvas, examples[state.example], data.side);

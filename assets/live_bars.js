@@ -1,35 +1,39 @@
+// @ts-check
 // Live soft-label bars. The component holds the logits of a few digits and softens them itself, so
 // the bars move with the temperature slider, in the same frame, without asking the server.
 
-const EVENT = "dark-knowledge:temperature";
+import {
+  colourAs, contextOf, element, entropy, fill, find, findAll, followTemperature, percent,
+  softLabels,
+} from "./common.js";
+
 const PIXEL_LEVELS = 16;
 
-// p_i = exp(z_i / T) / Σ_j exp(z_j / T), with the largest logit taken off first. The same formula
-// as kdcore.losses.soft_labels; a browser test compares the two.
-function softLabels(logits, temperature) {
-  const largest = Math.max(...logits);
-  const powers = logits.map((z) => Math.exp((z - largest) / temperature));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
-}
+/**
+ * @typedef {"label" | "teacher" | "hard" | "distilled"} Who
+ * @typedef {{ who: Who, name: string, marker: string, temperature: number | null }} Row
+ * @typedef {{
+ *   index: number, label: number, pixels: number[], logits: Record<string, number[]>,
+ *   hardest: boolean,
+ * }} Digit one test image, and the logits that each network gives it
+ * @typedef {{
+ *   classes: number, rows: Row[], digits: Digit[], thumbnails: boolean, height: string,
+ *   chosen: number, temperature: number, stale: boolean, words: Record<string, string>,
+ * }} Data
+ * @typedef {{
+ *   root: HTMLElement, data: Data, temperature: number, chosen: number, frame: number,
+ *   fromPython?: number, chosenByPython?: number, unfollow?: () => void,
+ * }} View
+ */
 
-function entropy(probabilities) {
-  return probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
-}
-
-const percent = (p) => (p >= 0.0995 ? (100 * p).toFixed(0) : p >= 0.0005 ? (100 * p).toFixed(1) : "0");
-
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[]} pixels
+ */
 function drawDigit(canvas, pixels) {
   const size = Math.sqrt(pixels.length);
   canvas.width = canvas.height = size;
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const image = context.createImageData(size, size);
   pixels.forEach((ink, i) => {
     const grey = 255 - Math.round((ink / PIXEL_LEVELS) * 235);
@@ -38,8 +42,13 @@ function drawDigit(canvas, pixels) {
   context.putImageData(image, 0, 0);
 }
 
+/**
+ * @param {View} view
+ * @param {Data} data
+ * @param {(index: number) => void} choose
+ */
 function buildThumbnails(view, data, choose) {
-  const list = view.root.querySelector(".thumbnails");
+  const list = find(view.root, ".thumbnails");
   list.hidden = !data.thumbnails;
   const shown = data.digits.map((digit) => digit.index).join() + data.words.hardest;
   if (list.dataset.shown === shown) return;
@@ -49,7 +58,7 @@ function buildThumbnails(view, data, choose) {
     const canvas = element("canvas", { "aria-hidden": "true" });
     drawDigit(canvas, digit.pixels);
     const button = element("button", { type: "button", "data-index": digit.index }, canvas);
-    const name = data.words.digit.replace("{label}", digit.label);
+    const name = fill(data.words.digit, { label: digit.label });
     button.setAttribute("aria-label", digit.hardest ? `${data.words.hardest} (${name})` : name);
     if (digit.hardest) {
       button.classList.add("hardest");
@@ -60,8 +69,12 @@ function buildThumbnails(view, data, choose) {
   });
 }
 
+/**
+ * @param {View} view
+ * @param {Data} data
+ */
 function buildRows(view, data) {
-  const rows = view.root.querySelector(".rows");
+  const rows = find(view.root, ".rows");
   if (rows.childElementCount) return;
   for (const row of data.rows) {
     const columns = element("div", { class: "columns" });
@@ -76,7 +89,7 @@ function buildRows(view, data) {
       element("span", { class: "name" }, row.name),
       element("span", { class: "entropy" }));
     const node = element("div", { class: "row", role: "img", "data-who": row.who }, head, columns);
-    node.style.setProperty("--colour", row.colour);
+    colourAs(node, row.who);
     rows.append(node);
   }
   const axis = element("div", { class: "columns axis", "aria-hidden": "true" });
@@ -85,37 +98,44 @@ function buildRows(view, data) {
   rows.append(element("div", { class: "row" }, at, axis));
 }
 
+/**
+ * @param {Data} data
+ * @param {Digit} digit
+ * @param {Who} who
+ * @param {number} temperature
+ */
 function probabilitiesOf(data, digit, who, temperature) {
   if (who === "label") return Array.from({ length: data.classes }, (_, c) => Number(c === digit.label));
   return softLabels(digit.logits[who], temperature);
 }
 
+/** @param {View} view */
 function draw(view) {
   const { data, temperature } = view;
   const digit = data.digits.find((d) => d.index === view.chosen) ?? data.digits[0];
-  view.root.querySelectorAll(".thumbnails button").forEach((button) => {
+  findAll(view.root, ".thumbnails button").forEach((button) => {
     button.setAttribute("aria-pressed", String(Number(button.dataset.index) === digit.index));
   });
-  const table = view.root.querySelector("tbody");
+  const table = find(view.root, "tbody");
   if (!table.childElementCount) {
     data.rows.forEach(() => table.append(element("tr", {}, element("th", { scope: "row" }),
       ...Array.from({ length: data.classes + 1 }, () => element("td")))));
   }
-  view.root.querySelector(".temperature").textContent = temperature.toFixed(1);
-  const nodes = view.root.querySelectorAll(".row[data-who]");
+  find(view.root, ".temperature").textContent = temperature.toFixed(1);
+  const nodes = findAll(view.root, ".row[data-who]");
   data.rows.forEach((row, r) => {
     const at = row.temperature ?? temperature; // some rows stay at a temperature of their own
     const p = probabilitiesOf(data, digit, row.who, at);
     const h = entropy(p);
     const node = nodes[r];
-    node.querySelectorAll(".column").forEach((column, c) => {
+    findAll(node, ".column").forEach((column, c) => {
       column.classList.toggle("true-class", c === digit.label);
-      column.style.setProperty("--p", p[c]);
-      const value = column.querySelector(".value");
+      column.style.setProperty("--p", String(p[c]));
+      const value = find(column, ".value");
       value.textContent = percent(p[c]);
       value.classList.toggle("faint", p[c] < 0.0005);
     });
-    node.querySelector(".entropy").textContent = `${data.words.entropy} ${h.toFixed(2)}`;
+    find(node, ".entropy").textContent = `${data.words.entropy} ${h.toFixed(2)}`;
     const likeliest = p.map((q, c) => [q, c]).sort((a, b) => b[0] - a[0]).slice(0, 3)
       .map(([q, c]) => `${c}: ${percent(q)} %`).join(", ");
     node.setAttribute("aria-label",
@@ -125,35 +145,38 @@ function draw(view) {
     p.forEach((q, c) => { cells[c + 1].textContent = `${(100 * q).toFixed(2)} %`; });
     cells[data.classes + 1].textContent = h.toFixed(3);
   });
-  view.root.querySelectorAll(".axis .column").forEach((column, c) => {
+  findAll(view.root, ".axis .column").forEach((column, c) => {
     column.classList.toggle("true-class", c === digit.label);
   });
 }
 
+/**
+ * @param {{
+ *   parentElement: HTMLElement & { _view?: View },
+ *   data: Data,
+ *   setStateValue: (name: "digit", value: number) => void,
+ * }} component
+ */
 export default function ({ parentElement, data, setStateValue }) {
-  const view = (parentElement._view ??= { root: parentElement, frame: 0 });
+  const view = (parentElement._view ??= {
+    root: parentElement, data, temperature: data.temperature, chosen: data.chosen, frame: 0,
+  });
   view.data = data;
-  const body = parentElement.querySelector(".live-bars");
+  const body = find(parentElement, ".live-bars");
   body.style.setProperty("--height", data.height);
   body.classList.toggle("only-thumbnails", !data.rows.length);
   body.classList.toggle("stale", data.stale);
   body.classList.toggle("empty", !data.digits.length);
-  parentElement.querySelector(".hint").textContent = data.words.hint;
-  parentElement.querySelector(".waiting").textContent = data.words.waiting;
-  parentElement.querySelector("summary").textContent = data.words.table;
-  parentElement.querySelector(".corner").textContent = data.words.entropy_long;
+  find(body, ".hint").textContent = data.words.hint;
+  find(body, ".waiting").textContent = data.words.waiting;
+  find(body, "summary").textContent = data.words.table;
+  find(body, ".corner").textContent = data.words.entropy_long;
   const redraw = () => { view.frame = 0; if (view.data.digits.length) draw(view); };
 
-  // Python's T counts until the slider is dragged again.
-  if (view.fromPython !== data.temperature) view.temperature = view.fromPython = data.temperature;
   if (view.chosenByPython !== data.chosen) view.chosen = view.chosenByPython = data.chosen;
-  const onTemperature = (event) => {
-    view.temperature = event.detail;
+  const unfollow = followTemperature(view, data.temperature, () => {
     view.frame ||= requestAnimationFrame(redraw);
-  };
-  window.removeEventListener(EVENT, view.onTemperature);
-  view.onTemperature = onTemperature;
-  window.addEventListener(EVENT, onTemperature);
+  });
 
   if (data.digits.length) {
     buildThumbnails(view, data, (index) => {
@@ -165,7 +188,8 @@ export default function ({ parentElement, data, setStateValue }) {
     draw(view);
   }
   return () => {
-    window.removeEventListener(EVENT, view.onTemperature);
+    unfollow();
     cancelAnimationFrame(view.frame);
+    view.frame = 0;
   };
 }

@@ -1,30 +1,42 @@
+// @ts-check
 // The temperature slider. While the pointer drags, it tells the live bars on the same page through
 // a window event, one frame later; Python hears of T only when the slider is released.
 // A native range input: arrow keys, screen readers and touch work as the browser makes them work.
 
-const EVENT = "dark-knowledge:temperature";
+import { announceTemperature, find } from "./common.js";
+
 const KEYBOARD_PAUSE_MS = 350; // a burst of arrow keys is one change
 
+/**
+ * @typedef {{
+ *   label: string, help: string, minimum: number, maximum: number, step: number, value: number,
+ * }} Data
+ * @typedef {{ reported: number, dragging: boolean, timer: number, started?: boolean }} State
+ */
+
+/**
+ * @param {{
+ *   parentElement: HTMLElement & { _temperature?: State },
+ *   data: Data,
+ *   setStateValue: (name: "temperature", value: number) => void,
+ * }} component
+ */
 export default function ({ parentElement, data, setStateValue }) {
-  const input = parentElement.querySelector("input");
-  const output = parentElement.querySelector("output");
+  const input = /** @type {HTMLInputElement} */ (find(parentElement, "input"));
+  const output = find(parentElement, "output");
   const state = (parentElement._temperature ??= { reported: data.value, dragging: false, timer: 0 });
 
-  parentElement.querySelector("label > span").textContent = data.label;
-  const help = parentElement.querySelector(".help");
-  help.title = data.help;
-  input.min = data.minimum;
-  input.max = data.maximum;
-  input.step = data.step;
+  find(parentElement, "label > span").textContent = data.label;
+  find(parentElement, ".help").title = data.help;
+  input.min = String(data.minimum);
+  input.max = String(data.maximum);
+  input.step = String(data.step);
 
-  const show = (value) => {
+  const show = (/** @type {number} */ value) => {
     output.textContent = value.toFixed(1);
     input.setAttribute("aria-valuetext", `T = ${value.toFixed(1)}`);
     const share = (value - data.minimum) / (data.maximum - data.minimum);
     input.style.setProperty("--share", `${100 * share}%`);
-  };
-  const announce = (value) => {
-    window.dispatchEvent(new CustomEvent(EVENT, { detail: value }));
   };
   const report = () => {
     clearTimeout(state.timer);
@@ -34,14 +46,19 @@ export default function ({ parentElement, data, setStateValue }) {
       setStateValue("temperature", value);
     }
   };
+  const reportSoon = () => {
+    if (state.dragging) return;
+    clearTimeout(state.timer);
+    state.timer = window.setTimeout(report, KEYBOARD_PAUSE_MS);
+  };
 
   // A late answer from Python must not pull the thumb from under the finger.
   const busy = state.dragging || input.valueAsNumber !== state.reported;
   if (!state.started || (!busy && data.value !== input.valueAsNumber)) {
-    input.value = data.value;
+    input.value = String(data.value);
     state.reported = data.value;
     state.started = true;
-    announce(data.value);
+    announceTemperature(data.value);
   }
   show(input.valueAsNumber);
 
@@ -49,13 +66,10 @@ export default function ({ parentElement, data, setStateValue }) {
   input.onpointerup = input.onpointercancel = () => { state.dragging = false; report(); };
   input.oninput = () => {
     show(input.valueAsNumber);
-    announce(input.valueAsNumber);
-    if (!state.dragging) {
-      clearTimeout(state.timer);
-      state.timer = setTimeout(report, KEYBOARD_PAUSE_MS);
-    }
+    announceTemperature(input.valueAsNumber);
+    reportSoon();
   };
-  input.onchange = () => { if (!state.dragging) { clearTimeout(state.timer); state.timer = setTimeout(report, KEYBOARD_PAUSE_MS); } };
+  input.onchange = reportSoon;
   input.onblur = report;
   return () => clearTimeout(state.timer);
 }

@@ -14,8 +14,8 @@ from kdcore.experiments.playground import (
     PlaygroundSettings,
     playground,
 )
-from kdcore.playground import shapes as planes
-from kdcore.playground.shapes import OwnPoints, clicked_points, parse_csv
+from kdcore.playground.own import OwnPoints, clicked_points, parse_csv
+from kdcore.playground.shapes import PLANES, labels_per_class, spirals
 from kdcore.settings import SEED
 from pages.common import charts, frame, jobs
 from pages.common.answer import Answer, ask
@@ -132,7 +132,7 @@ def set_controls(values: dict[str, Any]) -> None:
 
 # ------------------------------------------------------------------------------- the controls
 
-made_up = controls["plane"] in planes.PLANES
+made_up = controls["plane"] in PLANES
 with st.container(key="controls"):
     with st.container(key="plane-row", horizontal=True, gap="medium"):
         controls.show("plane")
@@ -193,5 +193,5 @@ for number, idea in enumerate(words["tries"]):
 
 with st.expander(words["code"]["heading"], icon=":material/code:"):
     st.markdown(words["code"]["intro"])
-    shown = (planes.spirals, planes.labels_per_class, playground)
+    shown = (spirals, labels_per_class, playground)
     st.code("\n\n".join(inspect.getsource(function) for function in shown), "python")

@@ -17,8 +17,9 @@ from kdcore.figures import (
     memorising_figure,
     published_figure,
 )
-from kdcore.reference import run as reference
-from kdcore.reference.run import Table
+from kdcore.reference.faults import memorise, wilson_interval
+from kdcore.reference.run import CHANCE, reproduce, run_table
+from kdcore.reference.tables import PUBLISHED, Table, published_best
 from kdcore.statistics import Interval
 from pages.common import charts
 from pages.common.frame import page_link
@@ -85,9 +86,9 @@ def show_best(faults: Faults, settings: FaultsSettings) -> None:
 def show_interval(table: Table) -> None:
     """Fault 4 of the list: the binomial interval of one measurement covers the differences."""
     text = words["interval"]
-    published = reference.PUBLISHED[table]
+    published = PUBLISHED[table]
     accuracies = [row.student_accuracy for row in published]
-    intervals = [reference.wilson_interval(accuracy) for accuracy in accuracies]
+    intervals = [wilson_interval(accuracy) for accuracy in accuracies]
     rows = [str(row.setting) for row in published]
     st.subheader(text["heading"], anchor=False)
     st.markdown(text["explain"])
@@ -128,7 +129,7 @@ def show_against_chance(
 ) -> None:
     """Show one mean accuracy, large, with what its interval says of chance."""
     column.metric(name, charts.percent(accuracy))
-    column.markdown(verdicts[against_chance(accuracy, reference.CHANCE)])
+    column.markdown(verdicts[against_chance(accuracy, CHANCE)])
 
 
 def show_layers(faults: Faults) -> None:
@@ -178,7 +179,7 @@ if lesson.predict():
                 show_best(faults, result.settings)
             with right:
                 show_interval(result.settings.table)
-            again = faults.times_best[reference.published_best(result.settings.table)]
+            again = faults.times_best[published_best(result.settings.table)]
             lesson.compare(how_often_best(again, result.settings.seeds))
             show_held_out(faults)
             left, right = st.columns(2, gap="large")
@@ -186,7 +187,7 @@ if lesson.predict():
                 show_layers(faults)
             with right:
                 show_memorising(faults)
-        lesson.explain([reference.reproduce, reference.run_table, reference.memorise])
+        lesson.explain([reproduce, run_table, memorise])
         for name, label in words["links"].items():
             page_link(name, label)
         lesson.tries()

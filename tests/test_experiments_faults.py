@@ -7,7 +7,8 @@ import pytest
 from kdcore.claims import against_chance
 from kdcore.experiments.faults import Faults, FaultsSettings, take_apart
 from kdcore.monitor import Monitor
-from kdcore.reference.run import CHANCE, compare_cells, published_best
+from kdcore.reference.run import CHANCE, compare_cells
+from kdcore.reference.tables import published_best
 from kdcore.training import Cancelled
 
 

@@ -48,7 +48,7 @@ from kdcore.experiments.reference import ReferenceSettings
 from kdcore.experiments.teacher_size import TeacherSizeSettings, teacher_size
 from kdcore.models import parameter_count
 from kdcore.monitor import Monitor, Part
-from kdcore.reference import run as reference
+from kdcore.reference.tables import PUBLISHED, TABLES
 from kdcore.settings import PARAMETERS, CheckedSettings
 from kdcore.statistics import (
     Interval,
@@ -427,7 +427,7 @@ def test_the_map_has_the_hard_labels_in_each_cell() -> None:
 def test_the_reference_run_equals_the_published_tables() -> None:
     rows = EXPERIMENTS["reference"].run(ReferenceSettings()).rows
     assert len(rows) == 6 + 4 + 5
-    published = [(table, row) for table in reference.TABLES for row in reference.PUBLISHED[table]]
+    published = [(table, row) for table in TABLES for row in PUBLISHED[table]]
     for row, (table, printed) in zip(rows, published, strict=True):
         assert list(row) == [
             *("table", "setting", "published_entropy", "reproduced_entropy"),

@@ -16,7 +16,7 @@ from kdcore.experiments.balance import BalanceMapSettings, best_alpha_map
 from kdcore.experiments.faults import FaultsSettings, take_apart
 from kdcore.experiments.lab import LabSettings, lab
 from kdcore.playground.film import PlaygroundSettings, playground
-from kdcore.playground.shapes import OwnPoints
+from kdcore.playground.own import OwnPoints
 from kdcore.settings import PARAMETERS
 from kdcore.statistics import Interval, mean_interval, paired_difference
 from kdcore.visit.runs import (

@@ -10,20 +10,16 @@ import torch
 
 from kdcore.experiments.result import Experiment, Measured
 from kdcore.monitor import SILENT, LearningCurve, Monitor
-from kdcore.reference.run import (
+from kdcore.reference.faults import (
     MAX_SEEDS,
-    TABLES,
-    Cell,
-    LayerChange,
     Memorising,
     Reruns,
-    Table,
-    compare_cells,
     memorise,
     rerun,
-    run_table,
     times_best,
 )
+from kdcore.reference.run import LayerChange, compare_cells, run_table
+from kdcore.reference.tables import TABLES, Cell, Table
 from kdcore.settings import SEEDS, CheckedSettings, Name, setting
 from kdcore.statistics import Interval, mean_interval
 from kdcore.training import Cancelled

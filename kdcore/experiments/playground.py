@@ -16,7 +16,8 @@ from kdcore.experiments.result import Experiment, Measured, Result, accuracy_col
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.playground.film import Film, filmed
-from kdcore.playground.shapes import PLANES, OwnPoints, Plane, labels_per_class, own_plane, plane
+from kdcore.playground.own import OwnPoints, own_plane
+from kdcore.playground.shapes import PLANES, Plane, labels_per_class, plane
 from kdcore.settings import (
     ALPHA,
     LABELS_PER_CLASS,

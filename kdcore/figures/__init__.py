@@ -20,7 +20,7 @@ from kdcore.figures.classes import (
     similarity_figure,
     targets_figure,
 )
-from kdcore.figures.common import DASHES, MARKERS, PALETTE
+from kdcore.figures.common import CLASS_LOOKS, DASHES, MARKERS, PALETTE
 from kdcore.figures.lab import entropy_figure, learning_curves_figure
 from kdcore.figures.practice import published_systems_figure, student_size_figure
 from kdcore.figures.reference import (
@@ -32,6 +32,7 @@ from kdcore.figures.reference import (
 from kdcore.figures.unseen import confusion_figure, recall_figure, shift_figure
 
 __all__ = [
+    "CLASS_LOOKS",
     "DASHES",
     "MARKERS",
     "PALETTE",

@@ -25,7 +25,7 @@ MARKERS = {"label": "line", "teacher": "diamond", "hard": "square", "distilled":
 DASHES = {"teacher": "dot", "hard": "dash", "distilled": "solid"}
 
 #: Grey that reads on both backgrounds.
-QUIET = "#8a8894"
+QUIET = PALETTE["label"]
 
 #: One for each digit, in the middle between light and dark.
 DIGIT_COLOURS = (
@@ -39,6 +39,18 @@ DIGIT_COLOURS = (
     "#7c8087",
     "#8f9a17",
     "#1497a8",
+)
+
+#: Colour and shape of each class of points in the plane. None has the colour of teacher or
+#: student. As colour-blind eyes see them (simulated after Machado et al. 2009), no two are nearer
+#: than ΔE 22; and each class has a shape of its own.
+CLASS_LOOKS = (
+    ("#7846b4", "circle"),
+    ("#e3a50a", "square"),
+    ("#27a3b8", "triangle"),
+    ("#c93a78", "diamond"),
+    ("#5d6b1f", "plus"),
+    ("#b8b878", "cross"),
 )
 
 HEIGHT = 300

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kdcore.figures.common import MARKERS, PALETTE, QUIET, add_chance, new_figure
-from kdcore.reference.run import LayerChange, Memorising
+from kdcore.reference.faults import Memorising
+from kdcore.reference.run import LayerChange
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -1,16 +1,13 @@
-"""Sets of points in the plane: moons, spirals, blobs, circles, and the learner's own points.
+"""Sets of points in the plane: moons, spirals, blobs, circles.
 
 Two numbers are all that a network sees of a point, so that what it believes can be drawn for
-every place of the plane.
+every place of the plane. The learner's own points are in :mod:`kdcore.playground.own`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -21,27 +18,8 @@ from kdcore.randomness import generator
 
 #: Held-out points of each set; few would make the accuracy a matter of luck.
 TEST_POINTS = 600
-#: With more, nobody could tell the classes' colours and shapes apart.
-MOST_CLASSES = 6
-
-LARGEST_FILE = 1_000_000  # bytes; the upload stops there, too
-MOST_ROWS = 2000
-FEWEST_ROWS_PER_CLASS = 10
-FEWEST_CLICKS_PER_CLASS = 3
-#: What a clicked or uploaded coordinate may be; beyond it float32 loses what tells points apart.
-LARGEST_COORDINATE = 1e6
-
-
-@dataclass(frozen=True)
-class OwnPoints:
-    """Points that the learner brought along, by clicking or in a file."""
-
-    #: ``(x, y, class)`` of each point, the class counted from 0.
-    points: tuple[tuple[float, float, int], ...]
-    class_names: tuple[str, ...]
-    axes: tuple[str, str] = ("x", "y")
-    #: Whether a quarter is kept aside to measure on; a handful of clicked points cannot spare it.
-    held_out: bool = False
+#: Names of classes that have no other.
+LETTERS = "ABCDEF"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,100 +103,7 @@ def plane(name: str, points: int, noise: float, seed: int) -> Plane:
     training = PLANES[name](points, noise, generator(seed, f"{name}, training"))
     test = PLANES[name](TEST_POINTS, noise, generator(seed, f"{name}, test"))
     classes = int(training[1].max()) + 1
-    return _standardised(training, test, name, _letters(classes), ("x", "y"), held_out=True)
-
-
-def own_plane(own: OwnPoints, seed: int) -> Plane:
-    """Return the learner's points, ready to train on.
-
-    Where a quarter is to be held out, it is drawn class by class, by the seed. Otherwise accuracy
-    can only be measured on the points that were trained on, and ``held_out`` says so.
-    """
-    table = torch.tensor(own.points, dtype=torch.float64)
-    inputs, labels = table[:, :2], table[:, 2].long()
-    is_test = torch.zeros(len(labels), dtype=torch.bool)
-    if own.held_out:
-        draw = generator(seed, "held out")
-        for label in range(len(own.class_names)):
-            rows = torch.nonzero(labels == label).flatten()
-            order = torch.randperm(len(rows), generator=draw)
-            is_test[rows[order[: max(1, len(rows) // 4)]]] = True
-    training = inputs[~is_test], labels[~is_test]
-    test = (inputs[is_test], labels[is_test]) if own.held_out else training
-    return _standardised(training, test, "own", own.class_names, own.axes, own.held_out)
-
-
-def clicked_points(points: Sequence[Sequence[float]]) -> OwnPoints:
-    """Check points placed by clicking, each ``[x, y, class]``.
-
-    Raises
-    ------
-    ValueError
-        If they are no such points, or too few or too many to train with; the message says what
-        to do.
-    """
-    if len(points) > MOST_ROWS:
-        raise ValueError(f"These are {len(points)} points; {MOST_ROWS} are the most.")
-    try:
-        checked = [(float(x), float(y), int(k)) for x, y, k in points]
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("A point must be two numbers and a class.") from None
-    for x, y, k in checked:
-        # Written so that NaN fails, too.
-        if not (abs(x) <= LARGEST_COORDINATE and abs(y) <= LARGEST_COORDINATE):
-            raise ValueError("A point lies outside the plane. Clear the points and start again.")
-        if not 0 <= k < MOST_CLASSES:
-            raise ValueError(f"There are {MOST_CLASSES} classes at most.")
-    counts = Counter(k for *_, k in checked)
-    used = sorted(counts)
-    if len(used) < 2:
-        raise ValueError("Place points of at least two classes: with one there is no boundary.")
-    for k in used:
-        if counts[k] < FEWEST_CLICKS_PER_CLASS:
-            raise ValueError(
-                f"Class {_letter(k)} has {counts[k]} of at least {FEWEST_CLICKS_PER_CLASS} "
-                "points. Place some more, or take that class away."
-            )
-    own = OwnPoints(
-        tuple((x, y, used.index(k)) for x, y, k in checked), tuple(_letter(k) for k in used)
-    )
-    _check_spread(own.points, ("horizontal position", "vertical position"))
-    return own
-
-
-def parse_csv(content: bytes) -> OwnPoints:
-    """Read the learner's own file: a heading line, two columns of numbers and one of labels.
-
-    Commas, semicolons or tabs separate the columns; the label is the last one. Labels may be
-    words or numbers.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be trained on; the message says what is wrong, where, and what to do.
-    """
-    heading, rows = _table(content)
-    if len(rows) > MOST_ROWS:
-        raise ValueError(
-            f"The file has {len(rows):,} rows; {MOST_ROWS:,} are the most. Keep a random part."
-        )
-    xy, labels = [], []
-    for line, row in rows:
-        if len(row) != 3:
-            raise ValueError(
-                f"Line {line} has {len(row)} cells instead of 3. Each line needs two features "
-                "and a label."
-            )
-        xy.append(
-            [_number(cell, line, name) for cell, name in zip(row[:2], heading[:2], strict=True)]
-        )
-        if not row[2]:
-            raise ValueError(f"Line {line} has no label. Fill it in, or delete the line.")
-        labels.append(row[2][:30])
-    names = _checked_classes(Counter(labels))
-    points = tuple((x, y, names.index(label)) for (x, y), label in zip(xy, labels, strict=True))
-    _check_spread(points, (f"column “{heading[0]}”", f"column “{heading[1]}”"))
-    return OwnPoints(points, names, (heading[0], heading[1]), held_out=True)
+    return standardised(training, test, name, tuple(LETTERS[:classes]), ("x", "y"), held_out=True)
 
 
 def labels_per_class(labels: Tensor, each: int, seed: int) -> Tensor:
@@ -234,15 +119,7 @@ def labels_per_class(labels: Tensor, each: int, seed: int) -> Tensor:
     return torch.cat(rows).sort().values
 
 
-# ----------------------------------------------------------------------------- what they share
-
-
-def _balanced(points: int, classes: int) -> Tensor:
-    """Return labels 0, 1, …, 0, 1, …: no two classes differ by more than one point."""
-    return torch.arange(points) % classes
-
-
-def _standardised(
+def standardised(
     training: tuple[Tensor, Tensor],
     test: tuple[Tensor, Tensor],
     name: str,
@@ -250,6 +127,7 @@ def _standardised(
     axes: tuple[str, str],
     held_out: bool,
 ) -> Plane:
+    """Return points ``[N, 2]`` and labels ``[N]`` as a plane, by the training points' own scale."""
     centre, scale = training[0].mean(0), training[0].std(0, correction=0)
     scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
     first, second = (
@@ -260,110 +138,6 @@ def _standardised(
     return Plane(dataset, class_names, axes, centre.double(), scale.double(), held_out)
 
 
-def _letter(k: int) -> str:
-    return "ABCDEF"[k]
-
-
-def _letters(classes: int) -> tuple[str, ...]:
-    return tuple(_letter(k) for k in range(classes))
-
-
-def _check_spread(points: Sequence[tuple[float, float, int]], names: tuple[str, str]) -> None:
-    for axis, name in enumerate(names):
-        values = [point[axis] for point in points]
-        if max(values) - min(values) <= 1e-9 * max(1.0, *map(abs, values)):
-            raise ValueError(
-                f"All points have the same {name}: it says nothing about the class. "
-                "Take another feature."
-            )
-
-
-def _table(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the heading and the rows, each with its line number, cells stripped."""
-    if len(content) > LARGEST_FILE:
-        raise ValueError(
-            f"The file has {len(content) / 1e6:.1f} MB; 1 MB is the most. Keep fewer rows."
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(
-            "The file is not text in UTF-8. Save it as “CSV UTF-8”, not as a spreadsheet."
-        ) from None
-    if "\0" in text:
-        raise ValueError("The file is no text. Save it as “CSV UTF-8”, not as a spreadsheet.")
-    first_line = text.lstrip().partition("\n")[0]
-    separator = max(",;\t", key=first_line.count)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except csv.Error as trouble:
-        raise ValueError(f"The file is no readable CSV: {trouble}.") from None
-    lines = [(line, row) for line, row in lines if any(row)]
-    if not lines:
-        raise ValueError("The file is empty. It needs a heading, two features and a label.")
-    (_, heading), *rows = lines
-    if len(heading) != 3:
-        raise ValueError(
-            f"The file has {len(heading)} columns instead of 3. It needs two features and, last, "
-            "a label."
-        )
-    if all(_is_number(cell) for cell in heading[:2]):
-        raise ValueError(
-            "The first line must name the columns, such as “x,y,label”. Add such a line."
-        )
-    if not rows:
-        raise ValueError("The file has a heading but no rows.")
-    return [cell[:30] or f"column {i + 1}" for i, cell in enumerate(heading)], rows
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(cell: str, line: int, column: str) -> float:
-    if not cell:
-        raise ValueError(
-            f"Line {line}, column “{column}” is empty. Fill it in, or delete the line."
-        )
-    try:
-        value = float(cell)
-    except ValueError:
-        raise ValueError(
-            f"Line {line}, column “{column}” says “{cell[:30]}”, which is not a number. "
-            "The first two columns must hold numbers, with a point as decimal sign."
-        ) from None
-    if not math.isfinite(value):
-        raise ValueError(
-            f"Line {line}, column “{column}” says “{cell[:30]}”: missing or infinite values "
-            "cannot be learned from. Fill it in, or delete the line."
-        )
-    if abs(value) > LARGEST_COORDINATE:
-        raise ValueError(
-            f"Line {line}, column “{column}”: {value:g} is too large; "
-            f"{LARGEST_COORDINATE:,.0f} is the most. Give it in another unit."
-        )
-    return value
-
-
-def _checked_classes(counts: Counter[str]) -> tuple[str, ...]:
-    if len(counts) < 2:
-        raise ValueError(
-            "All rows have the same label. It takes at least two classes to draw a boundary."
-        )
-    if len(counts) > MOST_CLASSES:
-        raise ValueError(
-            f"The label column has {len(counts)} different labels; {MOST_CLASSES} are the most. "
-            "Is the label really the last column?"
-        )
-    label, rows = min(counts.items(), key=lambda item: item[1])
-    if rows < FEWEST_ROWS_PER_CLASS:
-        raise ValueError(
-            f"Label “{label}” has {rows} of at least {FEWEST_ROWS_PER_CLASS} rows. "
-            "Add rows, or leave that label out."
-        )
-    return tuple(sorted(counts, key=lambda label: (len(label), label)))
+def _balanced(points: int, classes: int) -> Tensor:
+    """Return labels 0, 1, …, 0, 1, …: no two classes differ by more than one point."""
+    return torch.arange(points) % classes

@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from kdcore.experiments.playground import PlaygroundResult
-from kdcore.figures import MARKERS, PALETTE
+from kdcore.figures import CLASS_LOOKS, MARKERS
 from kdcore.playground.film import GRID, Film
-from kdcore.playground.shapes import FEWEST_CLICKS_PER_CLASS
+from kdcore.playground.own import FEWEST_CLICKS_PER_CLASS
 from pages.common.components import component
 
 _KEY = "boundaries-film"
@@ -65,12 +65,12 @@ def film(
                 {
                     "who": who,
                     "name": words[who],
-                    "colour": PALETTE[who],
                     "marker": MARKERS[who],
                     **(_encoded(getattr(result.measured, who)) if result else {"accuracy": []}),
                 }
                 for who in _NETWORKS
             ],
+            "palette": [{"colour": colour, "shape": shape} for colour, shape in CLASS_LOOKS],
             "grid": GRID,
             "near": NEAR,
             "temperature": temperature,

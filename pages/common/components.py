@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -9,11 +10,20 @@ import streamlit as st
 
 from pages.common.words import ASSETS
 
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./common\.js";\n', re.MULTILINE)
+
 
 @lru_cache
 def component(name: str) -> Any:
     """Return the component whose code is ``assets/{name}.html``, ``.css`` and ``.js``."""
-    html, css, js = (
-        (ASSETS / f"{name}.{ending}").read_text("utf-8") for ending in ("html", "css", "js")
-    )
-    return st.components.v2.component(name, html=html, css=css, js=js)
+    html, css = ((ASSETS / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css"))
+    return st.components.v2.component(name, html=html, css=css, js=module(name))
+
+
+def module(name: str) -> str:
+    """Return ``assets/{name}.js`` with ``common.js`` in place of the import from it.
+
+    Streamlit runs the text from an address of its own, from which no file here can be imported.
+    """
+    common = (ASSETS / "common.js").read_text("utf-8")
+    return _IMPORT.sub(lambda _: common, (ASSETS / f"{name}.js").read_text("utf-8"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from kdcore.figures import MARKERS, PALETTE
+from kdcore.figures import MARKERS
 from kdcore.settings import TEMPERATURE
 from pages.common.components import component
 from pages.common.widgets import Controls, Slider
@@ -116,9 +116,7 @@ def live_bars(
         key=key,
         data={
             "classes": 10,
-            "rows": [
-                vars(row) | {"colour": PALETTE[row.who], "marker": MARKERS[row.who]} for row in rows
-            ],
+            "rows": [vars(row) | {"marker": MARKERS[row.who]} for row in rows],
             "thumbnails": thumbnails,
             "height": height,
             "digits": [vars(digit) for digit in digits],

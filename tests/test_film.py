@@ -1,0 +1,136 @@
+"""The film of three networks that learn points of the plane."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from kdcore.losses import soft_labels
+from kdcore.playground.film import (
+    FRAMES,
+    GRID,
+    Film,
+    PlaygroundResult,
+    PlaygroundSettings,
+    playground,
+)
+from kdcore.playground.film import grid as grid_cells
+from kdcore.playground.own import OwnPoints, clicked_points
+from kdcore.playground.shapes import TEST_POINTS
+
+
+@pytest.fixture(scope="module")
+def blobs() -> PlaygroundResult:
+    return playground(PlaygroundSettings(plane="blobs"))
+
+
+def films(result: PlaygroundResult) -> list[Film]:
+    return [result.teacher, result.hard, result.distilled]
+
+
+@pytest.mark.parametrize("points", [20, 61, 240, 1000])
+def test_every_film_has_all_frames_however_many_points_there_are(points: int) -> None:
+    settings = PlaygroundSettings(plane="circles", points=points, teacher_hidden=(8,))
+    for film in films(playground(settings)):
+        assert film.logits.shape == (FRAMES + 1, GRID * GRID, 1)
+        assert len(film.accuracy) == len(film.samples_seen) == FRAMES + 1
+        assert list(film.samples_seen) == sorted(set(film.samples_seen))
+        assert film.samples_seen[0] == 0
+
+
+def test_the_last_frame_is_what_the_trained_networks_say(blobs: PlaygroundResult) -> None:
+    cells = grid_cells(blobs.reach)
+    teacher = blobs.teacher_stack.logits(cells)[0, 0]
+    students = blobs.students_stack.logits(cells)[0]
+    for film, logits in zip(films(blobs), (teacher, *students), strict=True):
+        sent = torch.from_numpy(film.logits[-1].astype(np.float32))
+        assert torch.allclose(sent, logits[:, :-1] - logits[:, -1:], rtol=2e-3, atol=2e-3)
+        # The last class's logit is 0 in what is sent; softmax cannot tell.
+        rebuilt = torch.cat([sent, torch.zeros(len(sent), 1)], dim=1)
+        difference = soft_labels(rebuilt, 4.0) - soft_labels(logits, 4.0)
+        assert difference.abs().max() < 5e-3
+
+
+def test_accuracy_of_the_last_frame_is_that_of_the_networks_on_held_out_points(
+    blobs: PlaygroundResult,
+) -> None:
+    test = blobs.plane.dataset.test
+    answers = blobs.students_stack.logits(test.inputs)[0].argmax(-1)
+    right = (answers == test.labels).double().mean(-1)
+    assert [blobs.hard.accuracy[-1], blobs.distilled.accuracy[-1]] == right.tolist()
+    assert blobs.points_measured_on == TEST_POINTS
+
+
+def test_the_grid_holds_every_point_and_starts_at_the_bottom_left(blobs: PlaygroundResult) -> None:
+    cells = grid_cells(blobs.reach)
+    assert cells.abs().max() < blobs.reach
+    assert blobs.plane.dataset.training.inputs.abs().max() < blobs.reach
+    assert (cells[0] < 0).all()
+    assert cells[1, 0] > cells[0, 0]
+    assert cells[GRID, 1] > cells[0, 1]
+
+
+@pytest.mark.parametrize("changed", [{"temperature": 15.0}, {"alpha": 0.8}])
+def test_t_and_alpha_change_the_distilled_student_only(
+    blobs: PlaygroundResult, changed: dict[str, float]
+) -> None:
+    other = playground(PlaygroundSettings(plane="blobs", **changed))  # type: ignore[arg-type]
+    assert np.array_equal(other.hard.logits, blobs.hard.logits)
+    assert np.array_equal(other.teacher.logits, blobs.teacher.logits)
+    assert not np.array_equal(other.distilled.logits[-1], blobs.distilled.logits[-1])
+
+
+def test_with_alpha_1_both_students_are_one() -> None:
+    result = playground(PlaygroundSettings(alpha=1.0))
+    assert np.array_equal(result.hard.logits, result.distilled.logits)
+
+
+def test_the_same_settings_make_the_same_film(blobs: PlaygroundResult) -> None:
+    again = playground(PlaygroundSettings(plane="blobs"))
+    assert all(
+        np.array_equal(a.logits, b.logits) for a, b in zip(films(blobs), films(again), strict=True)
+    )
+
+
+def test_the_students_see_only_their_labels(blobs: PlaygroundResult) -> None:
+    assert len(blobs.seen) == 4 * blobs.settings.labels_per_class
+
+
+def test_soft_labels_help_where_the_ring_is_hardly_labelled() -> None:
+    gains = []
+    for seed in range(8):
+        result = playground(PlaygroundSettings(plane="circles", seed=seed))
+        gains.append(result.distilled.accuracy[-1] - result.hard.accuracy[-1])
+    assert np.mean(gains) - 2.36 * np.std(gains, ddof=1) / 8**0.5 > 0
+
+
+def test_own_points_are_trained_on_and_measured_on_themselves() -> None:
+    six = [[x, y, k] for k in (1, 3) for x, y in ((k, 0.5), (k + 0.5, 1.5), (k, -1.0))]
+    result = playground(PlaygroundSettings(own=clicked_points(six)))
+    assert not result.plane.held_out
+    assert result.points_measured_on == 6
+    assert result.teacher.accuracy[-1] == 1
+
+
+def test_two_files_with_equal_settings_are_two_runs() -> None:
+    one = OwnPoints(((0, 0, 0), (1, 1, 1)) * 4, ("a", "b"))
+    other = OwnPoints(((0, 1, 0), (1, 0, 1)) * 4, ("a", "b"))
+    first, second = (playground(PlaygroundSettings(own=own)) for own in (one, other))
+    assert not np.array_equal(first.teacher.logits[-1], second.teacher.logits[-1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"plane": "torus"}, "plane must be one of"),
+        ({"noise": -0.1}, "noise must be a number from 0 to 1"),
+        ({"points": 5}, "points must be a whole number from 20"),
+        ({"temperature": 0}, "temperature must be"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"teacher_hidden": (5000,)}, "teacher_hidden must be"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changed: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        playground(PlaygroundSettings(**changed))  # type: ignore[arg-type]
