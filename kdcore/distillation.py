@@ -9,14 +9,17 @@ import torch
 from torch import Tensor
 
 from kdcore.data import Dataset, few_labels
-from kdcore.losses import distillation_gradient, hard_gradient, kl_divergence
-from kdcore.models import MLPStack
+from kdcore.losses import gradient_towards, hard_gradient, kl_divergence
+from kdcore.models import ALIGNMENT, MLPStack
 from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.store import BoundedStore
 from kdcore.training import Objective, Progress, TrainingSettings, train
 
 #: Points on a learning curve; each costs one pass over the test set.
 CURVE_POINTS = 12
+
+#: Soft labels that are kept for a training, 64 MB of them; more are made anew for each batch.
+MOST_SOFT_LABELS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,34 +87,65 @@ class Response:
         The teacher's logits for the pool: ``[S, N, classes]`` if the conditions of a seed share
         its teacher, ``[S, C, N, classes]`` if each condition has its own.
     temperatures, alphas
-        One for each condition.
+        One for each condition, or tensors ``[S, C]`` with one for each condition of each seed.
     """
 
     def __init__(
         self,
         labels: Tensor,
         teacher_logits: Tensor,
-        temperatures: Sequence[float],
-        alphas: Sequence[float],
+        temperatures: Sequence[float] | Tensor,
+        alphas: Sequence[float] | Tensor,
     ) -> None:
         classes = teacher_logits.shape[-1]
         self._one_hot = BatchTable(torch.nn.functional.one_hot(labels, classes).float())
-        self._teacher_logits = BatchTable(teacher_logits)
-        self._temperature = torch.tensor(temperatures).view(1, -1, 1, 1)
-        self._alpha = torch.tensor(alphas).view(1, -1, 1, 1)
+        self._temperature, self._alpha = _of_each_model(temperatures), _of_each_model(alphas)
+        soft_labels = _soft_labels_of_pool(teacher_logits, self._temperature)
+        self._soft_labels_known = soft_labels is not None
+        self._teacher = BatchTable(teacher_logits if soft_labels is None else soft_labels)
+        self._memory: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         logits = activations[-1]
         per_seed = logits.view(len(rows), -1, *logits.shape[1:])  # [S, C, classes, B]
-        gradient = distillation_gradient(
+        if self._memory is None or self._memory[0].shape != per_seed.shape:
+            self._memory = torch.empty_like(per_seed), torch.empty_like(per_seed)
+        soft_labels = self._teacher.batch(rows)
+        if not self._soft_labels_known:
+            soft_labels = torch.softmax(soft_labels / self._temperature, dim=-2)
+        gradient = gradient_towards(
             per_seed,
-            self._teacher_logits.batch(rows),
             self._one_hot.batch(rows),
+            soft_labels,
             self._temperature,
-            self._alpha,
+            self._alpha / rows.shape[1],
+            (1 - self._alpha) * self._temperature / rows.shape[1],
             class_axis=-2,
-        ).div_(rows.shape[1])
+            out=self._memory,
+        )
         return [(logits, gradient.view_as(logits))]
+
+
+def _of_each_model(values: Sequence[float] | Tensor) -> Tensor:
+    """Return numbers ``[C]`` or ``[S, C]`` such that they broadcast to ``[S, C, classes, B]``."""
+    values = torch.as_tensor(values, dtype=torch.float32)
+    return values.view(-1, values.shape[-1], 1, 1)
+
+
+def _soft_labels_of_pool(teacher_logits: Tensor, temperature: Tensor) -> Tensor | None:
+    """Return soft labels ``[S, C, N, classes]``, or ``None`` if they are too many to keep.
+
+    They are computed class by class and for a number of images that fills vector registers, like
+    those of a batch: so they are the same to the last bit.
+    """
+    if teacher_logits.ndim == 3:
+        teacher_logits = teacher_logits.unsqueeze(1)
+    (S, _, N, classes), C = teacher_logits.shape, temperature.shape[1]
+    if S * C * N * classes > MOST_SOFT_LABELS:
+        return None
+    soft_labels = teacher_logits.new_zeros(S, C, classes, -(-N // ALIGNMENT) * ALIGNMENT)
+    torch.div(teacher_logits.mT, temperature, out=soft_labels[..., :N])
+    return torch.softmax(soft_labels, dim=-2, out=soft_labels)[..., :N].mT
 
 
 class BatchTable:
@@ -159,17 +193,19 @@ def train_and_test(
         What :func:`~kdcore.training.train` is to train besides the stack.
     on_point
         Called at each point of the learning curve, with the stack as it is then and its test
-        logits, to measure more than accuracy.
+        logits, to measure more than accuracy; the next point writes over these.
     """
     curve = LearningCurve()
+    said: Tensor | None = None  # the newest test logits: each point of the curve writes over them
 
     def on_epoch(progress: Progress) -> None:
+        nonlocal said
         if progress.fraction * curve_points >= len(curve.accuracy) + 1:
             curve.samples_seen.append(progress.samples_seen)
-            test_logits = stack.logits(dataset.test.inputs)
-            curve.accuracy.append(accuracy(test_logits, dataset.test.labels))
+            said = stack.logits(dataset.test.inputs, said)
+            curve.accuracy.append(accuracy(said, dataset.test.labels))
             if on_point is not None:
-                on_point(stack, test_logits)
+                on_point(stack, said)
         monitor.report(stage, progress.fraction, curve)
 
     inputs = dataset.training.inputs
@@ -183,7 +219,7 @@ def train_and_test(
         monitor.is_cancelled,
         extra_parameters,
     )
-    test_logits = stack.logits(dataset.test.inputs)
+    test_logits = stack.logits(dataset.test.inputs, said)
     return Trained(stack, test_logits, accuracy(test_logits, dataset.test.labels), curve)
 
 

@@ -192,9 +192,45 @@ def distillation_gradient(
     temperature, alpha
         Tensors that broadcast to the student's shape as they are.
     """
-    soft_pull = _soft_difference(student_logits, teacher_logits, temperature, class_axis)
-    hard_pull = hard_gradient(student_logits, one_hot, class_axis)
-    return hard_pull.mul_(alpha).add_(soft_pull.mul_((1 - alpha) * temperature))
+    soft_labels = torch.softmax(teacher_logits / temperature, dim=class_axis)
+    weights = alpha, (1 - alpha) * temperature
+    return gradient_towards(
+        student_logits, one_hot, soft_labels, temperature, *weights, class_axis=class_axis
+    )
+
+
+def gradient_towards(
+    student_logits: Tensor,
+    one_hot: Tensor,
+    soft_labels: Tensor,
+    temperature: Tensor,
+    hard_weight: Tensor,
+    soft_weight: Tensor,
+    class_axis: int = -1,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """Return the two pulls of distillation on each logit, each with a weight.
+
+        w_h · (p(1) − y) + w_s · (p(T) − q(T))
+
+    With w_h = α and w_s = (1 − α) · T it is :func:`distillation_gradient`, where the teacher's soft
+    labels q(T) are known already, as they are from the second batch on.
+
+    Parameters
+    ----------
+    student_logits, one_hot, soft_labels
+        Arrays that broadcast to the student's shape, classes along ``class_axis``.
+    temperature, hard_weight, soft_weight
+        Tensors that broadcast to the student's shape as they are.
+    out
+        Two tensors of the student's shape to work in; the first is returned.
+    """
+    hard_pull, soft_pull = (None, None) if out is None else out
+    hard_pull = torch.softmax(student_logits, dim=class_axis, out=hard_pull)
+    soft_pull = torch.div(student_logits, temperature, out=soft_pull)
+    soft_pull = torch.softmax(soft_pull, dim=class_axis, out=soft_pull)
+    hard_pull.sub_(one_hot).mul_(hard_weight)
+    return hard_pull.add_(soft_pull.sub_(soft_labels).mul_(soft_weight))
 
 
 def soft_gradient(

@@ -3,6 +3,9 @@
 An experiment compares C conditions over S seeds. Its R = S · C networks have the same shape, so
 they are one model with a leading axis, and all are trained by the same few large operations.
 
+What a network becomes does not depend, to the last bit, on the seeds beside it: each product keeps
+its shape whatever their number, and all parameters stand in one buffer without odd ends.
+
 Inside, activations are *feature-major*, ``[R, features, examples]``. Two things follow. Weights
 have PyTorch's own shape, ``[R, out, in]``. And since the conditions of one seed see the same
 batch, their first layers are one tall matrix, ``[S, C·out, in]``, without copying anything.
@@ -11,8 +14,8 @@ batch, their first layers are one tall matrix, ``[S, C·out, in]``, without copy
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
@@ -20,8 +23,16 @@ from torch import Tensor
 
 from kdcore.randomness import generator
 
-#: Numbers in the widest activation when a stack is evaluated: larger ones leave the cache, and
-#: memory that is new for every chunk costs more than the products do.
+#: Each tensor in a buffer begins at a multiple of this many numbers, and is filled up to one: the
+#: longest vector register holds 16. What does not fill a register takes another path through the
+#: optimiser, which rounds otherwise, and who takes it would depend on the number of networks.
+ALIGNMENT = 16
+
+#: Examples that are evaluated at once. Always the same number, because it is a side of each
+#: product, and who stands in a stack must not change how a product is rounded.
+_EVALUATED_TOGETHER = 256
+#: Numbers in the widest activation when a stack is evaluated, seeds by seeds: larger ones leave
+#: the cache.
 _EVALUATION_SIZE = 2**18
 
 #: What one stack may hold: Adam keeps three more numbers for each parameter, so this is 480 MB.
@@ -34,7 +45,8 @@ MOST_NETWORKS = 10_000
 class MLPStack:
     """``len(seeds) * conditions`` MLPs with ReLU between layers; model ``s * conditions + c``.
 
-    The models of one seed stand next to each other.
+    The models of one seed stand next to each other. A seed may stand in a stack more than once:
+    so several runs can be trained as one, each as if it were alone.
     """
 
     #: Sizes of input, hidden layers and output, such as ``(64, 32, 10)``.
@@ -45,6 +57,13 @@ class MLPStack:
     weights: list[Tensor]
     #: One ``[R, out, 1]`` tensor a layer.
     biases: list[Tensor]
+    #: All of them once more: the stack copies what it is given into one flat tensor, and
+    #: ``weights`` and ``biases`` are views of it. What fills it up between them is 0.
+    buffer: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.buffer, views = in_one_buffer(self.parameters)
+        self.weights, self.biases = views[::2], views[1::2]
 
     @classmethod
     def initialise(
@@ -112,7 +131,7 @@ class MLPStack:
         """All weights and biases of the stack, layer by layer."""
         return [tensor for layer in zip(self.weights, self.biases, strict=True) for tensor in layer]
 
-    def forward(self, inputs: Tensor, out: list[Tensor] | None = None) -> list[Tensor]:
+    def forward(self, inputs: Tensor, out: Sequence[Tensor] | None = None) -> list[Tensor]:
         """Return the activations of every layer, the logits last: ``[R, features, N]`` each.
 
         Parameters
@@ -123,48 +142,78 @@ class MLPStack:
             Tensors that take the activations, one a layer; new ones if not given. With them
             nothing is recorded for autograd.
         """
-        S, N, D = inputs.shape
-        # All conditions of a seed at once: [S, C·out, D] @ [S, D, N].
-        first = torch.baddbmm(
-            self.biases[0].view(S, -1, 1),
-            self.weights[0].view(S, -1, D),
-            inputs.transpose(1, 2),
-            out=None if out is None else out[0].view(S, -1, N),
-        )
-        activations = [first.view(len(self), -1, N)]
-        for layer in range(1, len(self.weights)):
-            hidden = activations[-1].relu_()
-            place = None if out is None else out[layer]
-            activations.append(
-                torch.baddbmm(self.biases[layer], self.weights[layer], hidden, out=place)
-            )
-        return activations
+        return _forward(self.weights, self.biases, inputs, out)
 
-    def logits(self, inputs: Tensor) -> Tensor:
+    def logits(self, inputs: Tensor, out: Tensor | None = None) -> Tensor:
         """Return logits ``[S, C, N, classes]`` for examples ``[N, D]`` that all models share."""
-        return self.features(inputs, -1)
+        return self.features(inputs, -1, out)
 
     @torch.no_grad()
-    def features(self, inputs: Tensor, layer: int) -> Tensor:
+    def features(self, inputs: Tensor, layer: int, out: Tensor | None = None) -> Tensor:
         """Return what one layer says of examples ``[N, D]`` that all models share.
+
+        Besides what it returns it needs a few megabytes, whatever the number of networks.
 
         Parameters
         ----------
         layer
             0 is the first hidden layer, −2 the last, −1 are the logits.
+        out
+            What an earlier call returned, to be overwritten; new memory if not given.
 
         Returns
         -------
         Tensor
             ``[S, C, N, width of the layer]``
         """
-        shape = (len(self.seeds), self.conditions, self.layer_sizes[1:][layer], -1)
-        examples = max(16, _EVALUATION_SIZE // (len(self) * max(self.layer_sizes[1:])))
-        chunks = [
-            self.forward(chunk.expand(len(self.seeds), *chunk.shape))[layer].view(shape)
-            for chunk in inputs.split(examples)
-        ]
-        return torch.cat(chunks, dim=-1).transpose(-1, -2)
+        S, C, N = len(self.seeds), self.conditions, len(inputs)
+        layers = range(len(self.weights))[layer] + 1
+        sizes = self.layer_sizes[1 : layers + 1]
+        if out is None:
+            out = self.buffer.new_empty(S, C, sizes[-1], N).transpose(-1, -2)
+        together = min(N, _EVALUATED_TOGETHER)
+        seeds = min(S, max(1, _EVALUATION_SIZE // (C * together * max(sizes))))
+        memory = [self.buffer.new_empty(seeds * C * size * together) for size in sizes]
+        for first in range(0, S, seeds):
+            some = slice(first, min(S, first + seeds))
+            models = slice(some.start * C, some.stop * C)
+            weights = [weight[models] for weight in self.weights[:layers]]
+            biases = [bias[models] for bias in self.biases[:layers]]
+            for begin in range(0, N, together):
+                chunk = inputs[begin : begin + together].expand(some.stop - some.start, -1, -1)
+                shapes = [(len(biases[0]), size, chunk.shape[1]) for size in sizes]
+                places = [
+                    room[: math.prod(shape)].view(shape)
+                    for room, shape in zip(memory, shapes, strict=True)
+                ]
+                said = _forward(weights, biases, chunk, places)[-1]
+                if layers < len(self.weights):
+                    said.relu_()
+                out[some, :, begin : begin + together] = said.unflatten(0, (-1, C)).mT
+        return out
+
+
+def _forward(
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    inputs: Tensor,
+    out: Sequence[Tensor] | None,
+) -> list[Tensor]:
+    """Return the activations of the layers given; for the rest see :meth:`MLPStack.forward`."""
+    S, N, D = inputs.shape
+    # All conditions of a seed at once: [S, C·out, D] @ [S, D, N].
+    first = torch.baddbmm(
+        biases[0].view(S, -1, 1),
+        weights[0].view(S, -1, D),
+        inputs.transpose(1, 2),
+        out=None if out is None else out[0].view(S, -1, N),
+    )
+    activations = [first.view(len(weights[0]), -1, N)]
+    for layer in range(1, len(weights)):
+        hidden = activations[-1].relu_()
+        place = None if out is None else out[layer]
+        activations.append(torch.baddbmm(biases[layer], weights[layer], hidden, out=place))
+    return activations
 
 
 class Passes:
@@ -180,16 +229,17 @@ class Passes:
             bias.new_empty(len(stack), size, batch_size)
             for bias, size in zip(stack.biases, stack.layer_sizes[1:], strict=True)
         ]
+        self._leaves = [activation.detach().requires_grad_() for activation in self._activations]
         self._by_hidden = [torch.empty_like(hidden) for hidden in self._activations[:-1]]
-        self._by_parameter = [torch.empty_like(parameter) for parameter in stack.parameters]
+        self._by_buffer, self._by_parameter = in_one_buffer(map(torch.zeros_like, stack.parameters))
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """Return the activations of every layer for ``[S, B, D]``, as leaves for autograd."""
         self._stack.forward(inputs, out=self._activations)
-        return [activation.detach().requires_grad_() for activation in self._activations]
+        return self._leaves
 
-    def backward(self, inputs: Tensor, pulls: Sequence[Tensor | None]) -> list[Tensor]:
-        """Return the gradients of ``stack.parameters``, by back-propagation.
+    def backward(self, inputs: Tensor, pulls: Sequence[Tensor | None]) -> Tensor:
+        """Return the gradient of ``stack.buffer``, by back-propagation.
 
             ∂L/∂W_l = δ_l · h_{l−1}ᵀ,   ∂L/∂b_l = Σ_n δ_l
             δ_{l−1} = (W_lᵀ · δ_l + the loss's own pull on h_{l−1}) where h_{l−1} > 0, else 0
@@ -218,7 +268,24 @@ class Passes:
         by_weight, by_bias = self._by_parameter[:2]
         torch.bmm(delta.reshape(S, -1, B), inputs, out=by_weight.view(S, -1, D))
         torch.sum(delta, -1, keepdim=True, out=by_bias)
-        return self._by_parameter
+        return self._by_buffer
+
+
+@torch.no_grad()
+def in_one_buffer(tensors: Iterable[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Copy tensors of one type into one flat tensor; return it and the copies, views of it.
+
+    Each begins at a multiple of :data:`ALIGNMENT` numbers, and zeros fill it up to the next. So
+    what works through the buffer number by number treats each number alike, wherever it stands.
+    """
+    tensors = list(tensors)
+    lengths = [-(-tensor.numel() // ALIGNMENT) * ALIGNMENT for tensor in tensors]
+    buffer = tensors[0].new_zeros(sum(lengths))
+    views = [
+        room[: tensor.numel()].view(tensor.shape).copy_(tensor)
+        for room, tensor in zip(buffer.split(lengths), tensors, strict=True)
+    ]
+    return buffer, views
 
 
 def initial_layers(

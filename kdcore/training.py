@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
-from kdcore.models import MLPStack, Passes
+from kdcore.models import MLPStack, Passes, in_one_buffer
 from kdcore.randomness import generator
 
 #: Optimiser steps, at least, from one look for networks that diverged to the next.
@@ -29,6 +30,8 @@ class Objective(Protocol):
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return the tensors that the loss touches, each with the loss's gradient by it.
+
+        A gradient may stand in memory that the next call writes to.
 
         Parameters
         ----------
@@ -74,6 +77,9 @@ def train(
 ) -> None:
     """Train all models of a stack in place, with Adam.
 
+    What a network becomes depends on its own seed, rows and objective only, to the last bit: a
+    stack may hold the seeds of several runs, in any order, the same ones more than once.
+
     Parameters
     ----------
     inputs
@@ -88,7 +94,7 @@ def train(
         Asked before each batch.
     extra_parameters
         What else is trained, by the same steps: parts of the objective, such as a regressor, that
-        the tensors it returns depend on.
+        the tensors it returns depend on. They become views of one buffer, like the stack's own.
 
     Raises
     ------
@@ -98,21 +104,31 @@ def train(
         If a parameter is no longer a finite number; checked at the end of an epoch, but not more
         often than every :data:`STEPS_BETWEEN_CHECKS` steps.
     """
-    optimiser = Adam([*stack.parameters, *extra_parameters], settings.learning_rate)
+    buffers: list[Tensor] = [stack.buffer]
+    gradients: list[Tensor] = []
+    if extra_parameters:
+        buffer, views = in_one_buffer(extra_parameters)
+        for parameter, view in zip(extra_parameters, views, strict=True):
+            parameter.set_(view).requires_grad_(True)  # type: ignore[call-overload]
+        by_buffer, gradients = in_one_buffer(map(torch.zeros_like, views))
+        buffers.append(buffer)
+    optimiser = Adam(buffers, settings.learning_rate)
     batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
     passes = Passes(stack, settings.batch_size)
+    images = inputs.new_empty(len(rows) * settings.batch_size, inputs.shape[1])
+    batch = images.view(len(rows), settings.batch_size, -1)
     samples_seen = epoch = next_check = 0
-    for parameter in extra_parameters:
-        parameter.requires_grad_(True)
     for step in range(1, settings.steps + 1):
         if is_cancelled is not None and is_cancelled():
             raise Cancelled
         batch_rows = batches.next()
-        batch = inputs.index_select(0, batch_rows.flatten()).view(*batch_rows.shape, -1)
+        torch.index_select(inputs, 0, batch_rows.flatten(), out=images)
         activations = passes.forward(batch)
         pulls = _pulls(objective(activations, batch_rows), [*activations, *extra_parameters])
-        by_extra = [pull for pull in pulls[len(activations) :] if pull is not None]
-        optimiser.step([*passes.backward(batch, pulls[: len(activations)]), *by_extra])
+        by_stack = passes.backward(batch, pulls[: len(activations)])
+        for gradient, pull in zip(gradients, pulls[len(activations) :], strict=True):
+            gradient.zero_() if pull is None else gradient.copy_(pull)
+        optimiser.step([by_stack, by_buffer] if extra_parameters else [by_stack])
         samples_seen += settings.batch_size
         if samples_seen // rows.shape[1] > epoch or step == settings.steps:
             epoch = samples_seen // rows.shape[1]
@@ -149,7 +165,11 @@ class Adam:
     """Adam (Kingma, Ba 2015, algorithm 1) over a list of tensors.
 
     torch.optim.Adam would do the same through the same kernel, but merely constructing it imports
-    the compiler stack: more than a second and 70 MB that a small cloud machine does not have.
+    the compiler stack: more than a second and 70 MB that a small cloud machine does not have. The
+    function that it calls needs none of it.
+
+    The numbers at the end of a tensor that do not fill a vector register are rounded otherwise
+    than the rest; a buffer of :func:`~kdcore.models.in_one_buffer` has none.
     """
 
     def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:
@@ -157,19 +177,19 @@ class Adam:
         self.learning_rate = learning_rate
         self.first_moments = [torch.zeros_like(p) for p in self.parameters]
         self.second_moments = [torch.zeros_like(p) for p in self.parameters]
-        self.steps = torch.tensor(0.0)
+        self.steps = [torch.tensor(0.0) for _ in self.parameters]
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Move each parameter by −rate · m̂ / (√v̂ + ε), β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸."""
-        self.steps += 1
-        torch._fused_adam_(
+        adam(
             self.parameters,
             [gradient.contiguous() for gradient in gradients],
             self.first_moments,
             self.second_moments,
             [],
-            [self.steps] * len(self.parameters),
+            self.steps,
+            fused=True,
             lr=self.learning_rate,
             beta1=0.9,
             beta2=0.999,
@@ -184,11 +204,15 @@ class _BatchOrder:
     """An endless stream of batches per seed, made of one shuffle of its rows after another.
 
     A batch may span two shuffles. So every batch is full, however few labels there are, and the
-    work depends on the samples seen only.
+    work depends on the samples seen only. A seed that stands there more than once is shuffled
+    once: its order depends on the seed and the number of its rows.
     """
 
     def __init__(self, seeds: Sequence[int], rows: Tensor, batch_size: int) -> None:
-        self._draws = [generator(seed, "batches") for seed in seeds]
+        draws = {seed: generator(seed, "batches") for seed in seeds}
+        self._draws = list(draws.values())
+        which = {seed: i for i, seed in enumerate(draws)}
+        self._which = torch.tensor([which[seed] for seed in seeds])
         self._rows = rows
         self._batch_size = batch_size
         self._waiting = rows[:, :0]
@@ -198,17 +222,19 @@ class _BatchOrder:
         size = self._batch_size
         while self._waiting.shape[1] < size:
             n = self._rows.shape[1]
-            order = torch.stack([torch.randperm(n, generator=draw) for draw in self._draws])
-            self._waiting = torch.cat([self._waiting, self._rows.gather(1, order)], dim=1)
+            orders = torch.stack([torch.randperm(n, generator=draw) for draw in self._draws])
+            shuffled = self._rows.gather(1, orders[self._which])
+            self._waiting = torch.cat([self._waiting, shuffled], dim=1)
         batch, self._waiting = self._waiting[:, :size], self._waiting[:, size:]
         return batch
 
 
 def _check_finite(stack: MLPStack) -> None:
     # A sum is finite only if all its terms are, and it is one pass over them.
-    lost = sum(~torch.isfinite(p.sum((1, 2))) for p in stack.parameters)
-    count = int((lost > 0).sum()) if isinstance(lost, Tensor) else 0
-    if count:
+    if bool(torch.isfinite(stack.buffer.sum())):
+        return
+    lost = [~torch.isfinite(parameter).all(2).all(1) for parameter in stack.parameters]
+    if count := int(torch.stack(lost).any(0).sum()):
         raise Diverged(
             f"Training diverged: {count} of {len(stack)} networks left the finite numbers. "
             "Lower the learning rate, or bring the temperature nearer to the range 1 to 20."

@@ -116,6 +116,6 @@ if lesson.predict():
                 show_loss(result, alphas[best])
             lesson.compare(position_of_best(result.accuracy))
             lesson.claims(result)
-        lesson.explain([losses.distillation_gradient, noisy_labels], [losses.distillation_loss])
+        lesson.explain([losses.gradient_towards, noisy_labels], [losses.distillation_loss])
         show_map()
         lesson.tries()

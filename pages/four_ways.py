@@ -337,7 +337,7 @@ if lesson.predict():
         show_variant(controls["variant"])
         lesson.explain(
             [
-                losses.distillation_gradient,
+                losses.gradient_towards,
                 losses.hint_gradient,
                 losses.mutual_gradient,
                 losses.decoupled_loss,

@@ -85,7 +85,7 @@ if lesson.predict():
             none = pattern in ("nothing", "hurts") and judged.verdict == "contradicted"
             lesson.claim("temperature", result, "contradicted_none" if none else "")
         lesson.explain(
-            [losses.soft_labels, losses.entropy, losses.distillation_gradient],
+            [losses.soft_labels, losses.entropy, losses.gradient_towards],
             [losses.distillation_loss],
         )
         lesson.tries()
