@@ -71,7 +71,6 @@ with st.container(key="controls"):
     with fourth, st.container(horizontal=True, gap="small", wrap=False):
         controls.show("student_hidden")
         controls.show("labels")
-        show_seeds(controls)
 controls.write_address()
 
 
@@ -91,6 +90,7 @@ with left:
 with right:
     cards.accuracies(lab, words["results"], answered.stale)
     with st.container(key="provenance"):
+        show_seeds(controls, "student_samples", "seeds")
         if answered.result and not answered.stale:
             charts.provenance(provenance_of(answered.result))
         answered.follow(jobs.show_progress)

@@ -330,14 +330,14 @@ def show_code(
             st.code("\n\n".join(map(inspect.getsource, differentiated)), "python")
 
 
-def show_seeds(controls: Controls) -> None:
-    """Offer other seeds and another split of the data."""
+def show_seeds(controls: Controls, *more: str) -> None:
+    """Offer other seeds and another split of the data, and what else is seldom changed."""
     text = words("lesson")["more"]
 
     def draw_others() -> None:
         controls["first_seed"] += controls["seeds"]
 
-    with st.popover(text["heading"], icon=":material/casino:"):
+    with st.popover(text["heading"], icon=":material/casino:", width="content"):
         if "first_seed" in controls:
             first, count = controls["first_seed"], controls["seeds"]
             st.markdown(text["seeds"].format(first=first, last=first + count - 1))
@@ -347,7 +347,8 @@ def show_seeds(controls: Controls) -> None:
                 help=text["other_help"],
                 on_click=draw_others,
             )
-        controls.show("split")
+        for name in (*more, "split"):
+            controls.show(name)
 
 
 def verdict_of(verdict: ClaimVerdict, result: AnyResult) -> str:
