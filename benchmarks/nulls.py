@@ -23,6 +23,7 @@ import numpy as np
 from kdcore.randomness import generator
 from kdcore.statistics import (
     Floats,
+    Interval,
     bootstrap_interval,
     equivalent,
     mean_interval,
@@ -57,19 +58,19 @@ def uneven_tables(tables: int, seeds: int, conditions: int) -> Floats:
     return np.round(IMAGES * (0.9 - bad_luck - own)) / IMAGES
 
 
-def differences(table: Floats) -> Floats:
-    """Return what each condition gains over the first, ``[S, C]`` → ``[S, C − 1]``."""
-    return table[:, 1:] - table[:, :1]
+def gains(table: Floats) -> list[Interval]:
+    """Return what each condition of ``[S, C]`` gains over the first."""
+    return [paired_difference(own, table[:, 0]) for own in table[:, 1:].T]
 
 
 def marked_one_by_one(table: Floats) -> bool:
     """Say whether some condition gets a verdict if each is looked at alone."""
-    return any(verdict(mean_interval(own)) != "no clear difference" for own in differences(table).T)
+    return any(verdict(gain) != "no clear difference" for gain in gains(table))
 
 
 def marked_together(table: Floats) -> bool:
     """Say whether some condition gets a verdict by the rule of the tables."""
-    return any(said != "no clear difference" for said in verdicts(differences(table)))
+    return any(said != "no clear difference" for said in verdicts(gains(table)))
 
 
 def worse_one_by_one(table: Floats) -> bool:
@@ -113,17 +114,17 @@ def print_power(tables: int) -> None:
     Gains are in units of the spread of a paired difference over seeds.
     """
     print("\nOne condition is better: how often it is marked, in %")
-    gains = (0.5, 1.0, 1.5, 2.0, 3.0)
-    head = "".join(f"{f'{gain:g} spreads':>16}" for gain in gains)
+    spreads = (0.5, 1.0, 1.5, 2.0, 3.0)
+    head = "".join(f"{f'{gain:g} spreads':>16}" for gain in spreads)
     print(f"{'seeds':>6}{'conditions':>12}{head}   (one by one / together)")
     for seeds, conditions in SHAPES:
         null = even_tables(tables, seeds, conditions)
         cells = []
-        for gain in gains:
+        for gain in spreads:
             better = null.copy()
             better[:, :, 1] += gain * math.sqrt(2) * SPREAD
             alone = [verdict(paired_difference(t[:, 1], t[:, 0])) == "helps" for t in better]
-            together = [verdicts(differences(t))[0] == "helps" for t in better]
+            together = [verdicts(gains(t))[0] == "helps" for t in better]
             cells.append(f"{100 * np.mean(alone):.0f} / {100 * np.mean(together):.0f}")
         print(f"{seeds:6}{conditions:12}" + "".join(f"{cell:>16}" for cell in cells))
 
@@ -138,7 +139,7 @@ def print_coverage(tables: int) -> None:
     for seeds in sorted({seeds for seeds, _ in SHAPES}):
         even, uneven = even_tables(tables, seeds, 2), uneven_tables(tables, seeds, 2)
         means = [mean_interval(t[:, 0]) for t in even]
-        gains = [paired_difference(t[:, 1], t[:, 0]) for t in uneven]
+        pairs = [paired_difference(t[:, 1], t[:, 0]) for t in uneven]
         ratios = [
             bootstrap_interval(
                 0.6 + t - t.mean(), _ratio_of_errors, 1000, generator(i, "bootstrap")
@@ -149,7 +150,7 @@ def print_coverage(tables: int) -> None:
         alike = [equivalent(mean_interval(t[:, 1] - t[:, 0] + margin), margin) for t in even]
         shares = (
             np.mean([m.low <= 0.85 <= m.high for m in means]),
-            np.mean([g.low <= 0 <= g.high for g in gains]),
+            np.mean([pair.low <= 0 <= pair.high for pair in pairs]),
             np.mean([r.low <= 1 <= r.high for r in ratios]),
             np.mean(alike),
         )

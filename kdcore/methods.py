@@ -310,7 +310,7 @@ class Decoupled:
         self._labels = task.labels
         self._teacher_logits = BatchTable(task.teachers.training_logits)
         self._temperature = task.temperature
-        self._warm_up_steps = self.WARM_UP * TrainingSettings().steps
+        self._warm_up_steps = self.WARM_UP * TrainingSettings(task.samples).steps
         self._step = 0
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> Pulls:

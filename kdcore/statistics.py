@@ -7,7 +7,7 @@ test images and the split are the same for every seed, so no interval speaks of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -92,7 +92,7 @@ def paired_difference(treatment: ArrayLike, baseline: ArrayLike) -> Interval:
 def verdict(difference: Interval) -> Verdict:
     """Return what one paired difference says, if it is the only one that is looked at.
 
-    Where a table compares several conditions, :func:`verdicts` is to be asked.
+    Where several are compared, such as the rows of a table, :func:`verdicts` is to be asked.
     """
     if difference.low > 0:
         return "helps"
@@ -104,28 +104,24 @@ def verdict(difference: Interval) -> Verdict:
 # ---------------------------------------------------------------------------- many comparisons
 
 
-def verdicts(differences: ArrayLike) -> list[Verdict]:
+def verdicts(differences: Sequence[Interval]) -> list[Verdict]:
     """Return what each of several paired differences says, all looked at together.
 
     The more conditions a table compares, the likelier one of them stands out by chance. Here a
     table in which nothing differs has at most a 5 % chance of even one "helps" or "hurts": Holm's
-    correction of paired t-tests. For a single condition this is :func:`verdict`.
+    correction of paired t-tests. So a difference may have an interval beside zero and yet no
+    verdict: the interval speaks of one condition, the verdict of the table. Of a single condition
+    both say the same, which is what :func:`verdict` says.
 
     Parameters
     ----------
     differences
-        Treatment − baseline for each seed and condition, ``[S, C]``.
-
-    Raises
-    ------
-    ValueError
-        If the differences are not ``[S, C]`` with at least one seed.
+        Treatment − baseline of each condition: the means of one table and their 95 % intervals.
     """
-    table = _table(differences, "differences")
-    significant = holm(p_values(table)) < 1 - CONFIDENCE
+    significant = holm([_p_value(each) for each in differences]) < 1 - CONFIDENCE
     return [
-        "no clear difference" if not told else "helps" if mean > 0 else "hurts"
-        for told, mean in zip(significant, table.mean(axis=0), strict=True)
+        "no clear difference" if not told else "helps" if each.mean > 0 else "hurts"
+        for told, each in zip(significant, differences, strict=True)
     ]
 
 
@@ -199,9 +195,7 @@ def p_values(differences: ArrayLike) -> Floats:
     if seeds == 1:
         return np.ones(table.shape[1])
     standard_error = table.std(axis=0, ddof=1) / math.sqrt(seeds)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tail = t_tail(table.mean(axis=0) / standard_error, seeds - 1)
-    return np.where(np.isnan(tail), 1.0, tail)  # 0/0: no difference at all in any seed
+    return _p_of_t(table.mean(axis=0), standard_error, seeds - 1)
 
 
 def holm(p: ArrayLike) -> Floats:
@@ -364,6 +358,21 @@ def t_quantile(degrees: int) -> float:
         else:
             high = middle
     return middle
+
+
+def _p_value(difference: Interval) -> float:
+    """Return the p-value of the t-test that an interval amounts to."""
+    if difference.n == 1:
+        return 1.0
+    degrees = difference.n - 1
+    standard_error = difference.half_width / t_quantile(degrees)
+    return float(_p_of_t(difference.mean, standard_error, degrees))
+
+
+def _p_of_t(mean: ArrayLike, standard_error: ArrayLike, degrees: int) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tail = t_tail(np.divide(mean, standard_error), degrees)
+    return np.where(np.isnan(tail), 1.0, tail)  # 0/0: no difference at all in any seed
 
 
 def _normal_tail(z: float) -> float:

@@ -185,23 +185,37 @@ def test_students_own_sleep_data_give_the_known_p_value() -> None:
 @unhurried
 @given(samples)
 def test_the_verdict_on_one_condition_is_that_of_its_interval(values: list[float]) -> None:
-    assert verdicts(np.array(values)[:, None]) == [verdict(mean_interval(values))]
+    alone = mean_interval(values)
+    assert verdicts([alone]) == [verdict(alone)]
 
 
-@pytest.mark.parametrize("differences", [np.zeros((5, 2)), [[0.3, -0.2]], np.full((4, 2), np.nan)])
-def test_what_says_nothing_gets_no_verdict(differences: object) -> None:
-    assert verdicts(differences) == ["no clear difference"] * 2  # type: ignore[arg-type]
+@pytest.mark.parametrize("values", [[0.0] * 5, [0.3], [math.nan] * 4])
+def test_what_says_nothing_gets_no_verdict(values: list[float]) -> None:
+    assert verdicts([mean_interval(values)] * 2) == ["no clear difference"] * 2
+
+
+def test_a_difference_that_every_seed_shares_is_clear() -> None:
+    assert verdicts([Interval(0.25, 0.0, 3), Interval(-0.25, 0.0, 3)]) == ["helps", "hurts"]
+
+
+def intervals(differences: np.ndarray) -> list[Interval]:
+    return [mean_interval(own) for own in differences.T]
 
 
 def test_more_conditions_must_each_differ_more_clearly() -> None:
     draw = np.random.default_rng(2)
     clear = draw.normal(0, 1, (10, 1))
     clear += 0.9 - clear.mean()  # p = 0.02 or so
-    assert verdicts(clear) == ["helps"]
+    assert verdicts(intervals(clear)) == ["helps"]
     noise = draw.normal(0, 1, (10, 5))
     noise -= noise.mean(axis=0)
-    assert verdicts(np.hstack([clear, noise])) == ["no clear difference"] * 6
-    assert verdicts(-np.hstack([3 * clear + 5, noise]))[0] == "hurts"
+    assert verdicts(intervals(np.hstack([clear, noise]))) == ["no clear difference"] * 6
+    assert verdicts(intervals(-np.hstack([3 * clear + 5, noise])))[0] == "hurts"
+
+
+def gains(table: np.ndarray) -> list[Interval]:
+    """Return what each condition of ``[S, C]`` gains over the first."""
+    return intervals(table[:, 1:] - table[:, :1])
 
 
 def null_tables(seeds: int, conditions: int, tables: int = 1000) -> np.ndarray:
@@ -216,7 +230,7 @@ def test_a_table_in_which_nothing_differs_has_a_false_mark_in_at_most_5_of_100(
     seeds: int, conditions: int
 ) -> None:
     tables = null_tables(seeds, conditions)
-    marked = [set(verdicts(t[:, 1:] - t[:, :1])) != {"no clear difference"} for t in tables]
+    marked = [set(verdicts(gains(t))) != {"no clear difference"} for t in tables]
     worse = [len(not_told_apart(t)[1]) < conditions for t in tables]
     # Three standard deviations of a share of 1,000 are 0.02. Without the correction six conditions
     # give 0.2 and 0.35.
@@ -229,7 +243,7 @@ def test_what_differs_clearly_is_marked_though_there_are_many_conditions() -> No
     # The gain of a row is twice the spread of its paired differences over seeds.
     values = null_tables(10, 6, tables=200)
     values[:, :, 3] += 2 * math.sqrt(2) * 0.01
-    found = [verdicts(t[:, 1:] - t[:, :1])[2] == "helps" for t in values]
+    found = [verdicts(gains(t))[2] == "helps" for t in values]
     assert np.mean(found) > 0.9
     alone = [not_told_apart(t) == (3, (3,)) for t in values]
     assert np.mean(alone) > 0.6
@@ -254,7 +268,7 @@ def test_a_lone_condition_is_the_best_and_one_seed_tells_none_apart() -> None:
 
 @pytest.mark.parametrize("values", [[0.5, 0.6], np.empty((0, 3)), [[[0.5]]]])
 def test_a_table_needs_seeds_and_conditions(values: object) -> None:
-    for rule in (verdicts, told_apart, not_told_apart):
+    for rule in (p_values, told_apart, not_told_apart):
         with pytest.raises(ValueError, match=r"must be \[seeds, conditions\]"):
             rule(values)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no conditions"):
