@@ -1,10 +1,15 @@
 """How often the rules speak when there is nothing to say.
 
-    python benchmarks/nulls.py
+    python benchmarks/nulls.py            simulated tables, then trained ones
+    python benchmarks/nulls.py --trained 0
 
 Draws tables in which no condition differs from another but by chance, holds every rule of
 ``kdcore/statistics.py`` against them, and prints how often it finds something nonetheless. A rule
 that never speaks would pass, so how often it finds what is there stands beside it.
+
+Then it trains networks whose conditions differ by nothing but their initial weights, lays their
+accuracies under the tables of the experiments, and holds every claim's rule and every table's marks
+against them.
 """
 
 from __future__ import annotations
@@ -13,13 +18,34 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from kdcore.data import digits
+from kdcore.distillation import HardLabels, layer_sizes, train_and_test
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.patience import MeasuredPatience
+from kdcore.experiments.result import (
+    AnyResult,
+    Measured,
+    Result,
+    Row,
+    accuracy_columns,
+    draw_labels,
+    mark_together,
+)
+from kdcore.experiments.student_size import MOST
+from kdcore.experiments.t_squared import TSquaredMeasured
+from kdcore.experiments.unseen_class import CHANCE_RECALL, MeasuredUnseen
+from kdcore.models import MLPStack
 from kdcore.randomness import generator
 from kdcore.statistics import (
     Floats,
@@ -32,6 +58,7 @@ from kdcore.statistics import (
     verdict,
     verdicts,
 )
+from kdcore.training import TrainingSettings
 
 #: Seeds and conditions of the tables drawn.
 SHAPES = ((5, 3), (5, 6), (10, 3), (10, 6), (10, 12), (20, 8), (20, 20), (40, 6))
@@ -164,15 +191,159 @@ def _ratio_of_errors(values: Floats) -> float:
     return float((1 - values[:, 1].mean()) / (1 - values[:, 0].mean()))
 
 
+# ------------------------------------------------------------------------------- trained tables
+
+#: Seeds of a trained table, and the conditions of the largest.
+TRAINED_SEEDS, TRAINED_CONDITIONS = 10, 13
+#: Trained at once, and for how long: chance is all that is needed, not a good network.
+AT_ONCE, SAMPLES, HIDDEN, LABELS = 20, 2000, (16,), 50
+
+
+def trained_tables(tables: int) -> Tensor:
+    """Train networks on hard labels; return their test accuracy ``[tables, S, C]``.
+
+    The conditions of a seed see the same images in the same order and start from different weights.
+    """
+    dataset = digits()
+    found = []
+    for first in range(0, tables * TRAINED_SEEDS, AT_ONCE):
+        seeds = tuple(range(1000 + first, 1000 + first + AT_ONCE))
+        peers = range(TRAINED_CONDITIONS)
+        sizes = layer_sizes(dataset, HIDDEN)
+        trained = train_and_test(
+            dataset,
+            MLPStack.initialise(sizes, seeds, len(peers), peers),
+            draw_labels(dataset, seeds, LABELS)[0],
+            HardLabels(dataset.training.labels, dataset.classes),
+            TrainingSettings(SAMPLES),
+            curve_points=1,
+        )
+        found.append(trained.accuracy)
+    return torch.cat(found)[: tables * TRAINED_SEEDS].unflatten(0, (tables, TRAINED_SEEDS))
+
+
+@dataclass(frozen=True)
+class Null:
+    """An experiment's table without the experiment: its rows, and which row is whose baseline."""
+
+    #: Settings of a run that is over at once, for the rows' other columns.
+    settings: Mapping[str, Any]
+    #: For each row the condition that it is compared with; −1 for one beside the table.
+    baselines: Callable[[list[Row]], list[int | None]]
+    #: What the experiment measures besides accuracies, where its claim is on that.
+    measured: Callable[[list[Row], Tensor, Tensor], Measured] = lambda rows, own, _: Measured(
+        rows, own
+    )
+
+
+def _first(rows: list[Row]) -> list[int | None]:
+    return [None, *[0] * (len(rows) - 1)]
+
+
+def _before(rows: list[Row]) -> list[int | None]:
+    return [None if i % 2 == 0 else i - 1 for i in range(len(rows))]
+
+
+def _gradients(rows: list[Row], own: Tensor, _: Tensor) -> Measured:
+    return TSquaredMeasured(rows, own, gradients=10**own)
+
+
+def _recall(rows: list[Row], own: Tensor, _: Tensor) -> Measured:
+    """The recall of students that guess, on hard labels and on soft ones alike."""
+    return MeasuredUnseen(rows, own, recall=own - own.mean() + CHANCE_RECALL)
+
+
+def _kept(rows: list[Row], own: Tensor, _: Tensor) -> Measured:
+    """Students that keep just the share that the claim asks to be exceeded."""
+    for row, kept in zip(rows, (own * MOST / own.mean()).unbind(1), strict=True):
+        interval = mean_interval(kept)
+        row |= {"quality_kept": interval.mean, "quality_kept_ci": interval.half_width}
+    return Measured(rows, own)
+
+
+def _low(rows: list[Row], own: Tensor, beside: Tensor) -> Measured:
+    return MeasuredPatience(rows, own, low_accuracy=beside[:, : len(rows) // 2])
+
+
+_QUICK = {"seeds": 2, "student_samples": 320}
+NULLS: Mapping[str, Null] = {
+    "temperature": Null(_QUICK | {"teacher_hidden": (8,)}, _first),
+    "controls": Null(_QUICK, _first),
+    "balance": Null(_QUICK, lambda rows: [*[len(rows) - 1] * (len(rows) - 1), None]),
+    "teacher-size": Null(
+        _QUICK | {"teachers": ((4,), (8,), (12,), (16,), (24,), (32,)), "teacher_epochs": 1},
+        lambda rows: [-1] * len(rows),
+    ),
+    "progressive": Null(_QUICK | {"teacher_hidden": (8,)}, lambda _: [None, 0, 1, 1]),
+    "student-size": Null(_QUICK, _before, _kept),
+    "t-squared": Null(_QUICK | {"teacher_hidden": (8,)}, _first, _gradients),
+    "unseen-class": Null(_QUICK, _first, _recall),
+    "patience": Null(_QUICK | {"student_samples": 3200, "teacher_hidden": (8,)}, _before, _low),
+}
+
+
+def null_results(name: str, tables: Tensor) -> list[AnyResult]:
+    """Return runs of an experiment whose accuracies are those of the tables ``[tables, S, C]``."""
+    null, experiment = NULLS[name], EXPERIMENTS[name]
+    template = experiment.run(experiment.settings(**null.settings))
+    settings = replace(template.settings, seeds=tables.shape[1])
+    results = []
+    for table in tables:
+        own, beside = table[:, : len(template.rows)], table[:, len(template.rows) :]
+        rows = []
+        for i, baseline in enumerate(null.baselines(template.rows)):
+            against = None if baseline is None else table[:, baseline]
+            rows.append({**template.rows[i], **accuracy_columns(own[:, i], against)})
+        mark_together(rows, len(table))
+        results.append(Result(experiment, settings, null.measured(rows, own, beside), 0.0))
+    return results
+
+
+def print_trained(tables: int) -> None:
+    """Print how often each claim's rule and each table's marks speak of trained nothing."""
+    started = time.perf_counter()
+    trained = trained_tables(tables)
+    print(
+        f"\nNothing differs: {tables} tables of trained networks, {TRAINED_SEEDS} seeds "
+        f"({time.perf_counter() - started:.0f} s); in %"
+    )
+    print(
+        f"{'experiment':14}{'rows':>5}{'a mark':>8}{'one by one':>12}{'worse than best':>17}"
+        f"   {'claim':14}{'supported':>10}{'contradicted':>14}"
+    )
+    for name in NULLS:
+        results = null_results(name, trained)
+        marked = [any(row["verdict"] in ("helps", "hurts") for row in r.rows) for r in results]
+        gains = [[r.interval(row, "gain") for row in r.rows if row["verdict"]] for r in results]
+        alone = [any(verdict(gain) != "no clear difference" for gain in own) for own in gains]
+        worse = [worse_together(r.accuracy.numpy()) for r in results]
+        marks = (
+            f"{100 * np.mean(marked):8.1f}{100 * np.mean(alone):12.1f}{100 * np.mean(worse):17.1f}"
+        )
+        for claim in EXPERIMENTS[name].claims:
+            said = [claim.judge(result).verdict for result in results]
+            shares = [100 * said.count(v) / tables for v in ("supported", "contradicted")]
+            print(
+                f"{name:14}{len(results[0].rows):5}{marks}   {claim.name:14}"
+                f"{shares[0]:10.1f}{shares[1]:14.1f}"
+            )
+    print("A patient student is as good at either T: there, supported is the truth.")
+
+
 def main() -> None:
     """Print all rates."""
+    torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=int, default=1000, help="simulated tables of each shape")
+    parser.add_argument("--trained", type=int, default=400, help="tables of trained networks")
     settings = parser.parse_args()
     started = time.perf_counter()
-    print_rates(settings.tables)
-    print_power(settings.tables // 4)
-    print_coverage(settings.tables)
+    if settings.tables:
+        print_rates(settings.tables)
+        print_power(settings.tables // 4)
+        print_coverage(settings.tables)
+    if settings.trained:
+        print_trained(settings.trained)
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
