@@ -6,25 +6,26 @@ from typing import Any
 
 import pytest
 import torch
-from kdcore.experiments.common import Measured, Result
 
-from kdcore.claims import (
-    against_chance,
-    assistant_helps,
-    balance_beats_either,
-    best_temperatures,
-    best_way_to_teach,
-    bigger_is_not_always_better,
+from kdcore.claims import position_of_best
+from kdcore.experiments.balance import balance_beats_either
+from kdcore.experiments.faults import against_chance, how_often_best
+from kdcore.experiments.progressive import assistant
+from kdcore.experiments.result import AnyResult, Measured, Result
+from kdcore.experiments.student_size import (
     how_much_smaller,
-    how_often_best,
     most_quality_for_a_fraction,
-    position_of_best,
     same_accuracy,
+)
+from kdcore.experiments.teacher_size import bigger_is_not_always_better, teacher_size_pattern
+from kdcore.experiments.temperature import (
+    EXPERIMENT,
+    TemperatureSettings,
+    best_temperatures,
     sweet_spot_is_3_to_5,
-    teacher_size_pattern,
     temperature_pattern,
 )
-from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.experiments.variants import best_way_to_teach
 from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
 
 SEEDS = 8
@@ -38,17 +39,18 @@ def accuracies(*means: float, noise: float = 0.001) -> torch.Tensor:
     return torch.tensor(means) + seed_effect + own
 
 
-def result(keys: dict[str, list[Any]], accuracy: torch.Tensor, baseline: int | None) -> Result:
+def result(keys: dict[str, list[Any]], accuracy: torch.Tensor, baseline: int | None) -> AnyResult:
     """A result whose verdicts are computed from its accuracies, as experiments do it."""
     rows = [dict(zip(keys, values, strict=True)) for values in zip(*keys.values(), strict=True)]
     for condition, row in enumerate(rows):
         if baseline is not None:
             gain = paired_difference(accuracy[:, condition], accuracy[:, baseline])
+            row["gain"], row["gain_ci"] = gain.mean, gain.half_width
             row["verdict"] = None if condition == baseline else verdict(gain)
-    return Result("test", TemperatureSettings(), Measured(rows, accuracy), 0.0)
+    return Result(EXPERIMENT, TemperatureSettings(), Measured(rows, accuracy), 0.0)
 
 
-def temperature_result(temperatures: list[float], hard: float, *means: float) -> Result:
+def temperature_result(temperatures: list[float], hard: float, *means: float) -> AnyResult:
     return result({"temperature": [None, *temperatures]}, accuracies(hard, *means), 0)
 
 
@@ -113,7 +115,7 @@ def test_the_best_temperatures_are_all_that_cannot_be_told_apart() -> None:
     assert alike == (4, 20)
 
 
-def teacher_result(hard: float, *means: float) -> Result:
+def teacher_result(hard: float, *means: float) -> AnyResult:
     with_baseline = accuracies(hard, *means)
     sizes = [100, 1_000, 10_000][: len(means)]
     run = result({"teacher_parameters": sizes}, with_baseline[:, 1:], None)
@@ -154,7 +156,7 @@ def test_the_assistant_is_judged_against_the_direct_route(
     direct: float, detour: float, said: str
 ) -> None:
     routes = {"route": ["hard", "direct", "via-assistant"]}
-    assert assistant_helps(result(routes, accuracies(0.7, direct, detour), 1)) == said
+    assert assistant(result(routes, accuracies(0.7, direct, detour), 1)).verdict == said
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def test_chance_is_inside_above_or_below() -> None:
 
 def size_result(
     *means: tuple[float, float], teacher: float = 1.0, noise: float = 0.001, largest: float = 0.5
-) -> Result:
+) -> AnyResult:
     """A run whose students, each hard and distilled, have these means and sizes that halve.
 
     ``largest`` is the largest student's share of the teacher's parameters; it comes last.
@@ -224,7 +226,7 @@ def size_result(
                 "quality_kept_ci": kept.half_width,
             }
         )
-    return Result("test", TemperatureSettings(), Measured(rows, accuracy), 0.0)
+    return Result(EXPERIMENT, TemperatureSettings(), Measured(rows, accuracy), 0.0)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from kdcore.experiments.common import Measured, Row
 
 from kdcore import __main__ as command_line
-from kdcore.experiments import EXPERIMENTS, Experiment
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.result import Measured, Row
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.monitor import Monitor
 from kdcore.settings import CheckedSettings
@@ -81,7 +82,7 @@ def test_list_names_every_experiment_with_its_keys_and_defaults(printed: Printed
 def test_json_prints_one_object_with_flat_rows(printed: Printed, rows: list[Row]) -> None:
     out, _ = printed(*RUN, "--json")
     data = parsed(out)
-    assert list(data) == ["experiment", "settings", "rows", "seconds"]
+    assert list(data) == ["experiment", "settings", "rows", "claims", "seconds"]
     assert data["experiment"] == "temperature"
     assert data["settings"] == {
         "labels": 20,
@@ -90,7 +91,11 @@ def test_json_prints_one_object_with_flat_rows(printed: Printed, rows: list[Row]
         "alpha": 0.3,
         "temperatures": [4.5, 1],
         "seeds": 3,
+        "student_samples": 12_000,
+        "split": 0,
+        "first_seed": 0,
     }
+    assert data["claims"]["temperature"]["verdict"] in ("supported", "contradicted", "undecided")
     assert data["rows"] == rows
     assert [row["temperature"] for row in data["rows"]] == [None, 4.5, 1]
     for row in data["rows"]:
@@ -126,8 +131,8 @@ def test_one_line_of_csv_is_enough_to_repeat_the_run(printed: Printed) -> None:
         for key, value in line.items()
         if key.startswith("setting_")
     }
-    again = EXPERIMENTS[line["experiment"]].settings_from_text(texts)
-    assert again == EXPERIMENTS["temperature"].settings_from_text(
+    again = EXPERIMENTS[line["experiment"]].settings.from_texts(texts)
+    assert again == EXPERIMENTS["temperature"].settings.from_texts(
         {
             "labels": "20",
             "student_hidden": "6,5",
@@ -143,9 +148,11 @@ def test_without_a_flag_a_table_with_the_verdicts_is_printed(
     printed: Printed, rows: list[Row]
 ) -> None:
     out, _ = printed(*RUN)
-    settings, header, *lines, seconds = out.splitlines()
+    settings, header, *lines, claim, seconds = out.splitlines()
     assert settings.startswith("temperature: labels=20, student_hidden=6,5, teacher_hidden=8")
-    assert settings.endswith("temperatures=4.5,1, seeds=3")
+    assert settings.endswith(
+        "temperatures=4.5,1, seeds=3, student_samples=12000, split=0, first_seed=0"
+    )
     assert header.split() == list(rows[0])
     assert len({len(line) for line in (header, *lines)}) == 1  # columns line up
     assert lines[0].split()[:2] == ["–", "–"]  # the baseline has no temperature
@@ -153,6 +160,7 @@ def test_without_a_flag_a_table_with_the_verdicts_is_printed(
         assert float(line.split()[0]) == row["temperature"]
         assert f"{row['student_accuracy']:.4g}" in line.split()
         assert row["verdict"] in line
+    assert claim.startswith("temperature: ")
     assert seconds.endswith(" s")
 
 
@@ -187,7 +195,7 @@ def test_what_is_not_set_keeps_its_default(
 def replace_experiment(
     monkeypatch: pytest.MonkeyPatch, function: Callable[[Any, Monitor], Measured]
 ) -> None:
-    fake = Experiment("temperature", "What?", TemperatureSettings, function)
+    fake = replace(EXPERIMENTS["temperature"], function=function, claims=())
     monkeypatch.setattr(command_line, "EXPERIMENTS", {"temperature": fake})
 
 
@@ -227,8 +235,8 @@ REFUSED = {
     "too much for list": (["list", "everything"], "unrecognized arguments: everything"),
     "a line break": (["list", "every\nthing"], "unrecognized arguments"),
     "no experiment": (["run"], "NAME"),
-    "an unknown experiment": (["run", "alchemy"], "there are: temperature"),
-    "an experiment with a line break": (["run", "al\nchemy"], "there are: temperature"),
+    "an unknown experiment": (["run", "alchemy"], "there are: balance, "),
+    "an experiment with a line break": (["run", "al\nchemy"], "there are: balance, "),
     "an unknown flag": (["run", "temperature", "--fast"], "--fast"),
     "two formats": (["run", "temperature", "--json", "--csv"], "not allowed with"),
     "seeds without a number": (["run", "temperature", "--seeds"], "--seeds"),
@@ -237,9 +245,9 @@ REFUSED = {
 
 REFUSED_SETTINGS = {
     "labels": "--set takes key=value, not 'labels'",
-    "=3": "no setting ''",
-    "tempratures=1": "it has: labels, student_hidden, teacher_hidden, alpha, temperatures, seeds",
-    "key\nwith=line break": "it has: labels",
+    "=3": "no setting",
+    "tempratures=1": "has: labels, student_hidden, teacher_hidden, alpha, temperatures, seeds,",
+    "key\nwith=line break": "has: labels",
     "labels=0": "labels must be a whole number from 10 to 900, not '0'",
     "labels=901": "a whole number from 10 to 900",
     "labels=10.5": "a whole number from 10 to 900",

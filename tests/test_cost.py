@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from kdcore.distillation import LearningCurve
 from kdcore.experiments import cost as experiments_cost
-from kdcore.experiments.cost import BATCHES, CostResult, CostSettings, weigh
+from kdcore.experiments.cost import BATCHES, EXPERIMENT, CostSettings, MeasuredCost, weigh
 from kdcore.experiments.lab import LabSettings, lab
 from kdcore.models import MLPStack, parameter_count
-from kdcore.monitor import Monitor
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.practice import latency as cost
 from kdcore.practice.latency import (
     Fit,
@@ -223,13 +223,13 @@ class Listener(Monitor):
 
 
 @pytest.fixture(scope="module")
-def weighed() -> CostResult:
-    return weigh(CostSettings(TINY))
+def weighed() -> MeasuredCost:
+    return weigh(WEIGHED)
 
 
-def test_the_lab_trains_what_is_weighed(weighed: CostResult) -> None:
+def test_the_lab_trains_what_is_weighed(weighed: MeasuredCost) -> None:
     again = lab(TINY)
-    assert weighed.lab.distilled == again.distilled
+    assert weighed.lab.measured.distilled == again.distilled
     assert weighed.quality_kept == pytest.approx(again.distilled.mean / again.teacher.mean)
 
 
@@ -243,17 +243,17 @@ def test_it_is_the_distilled_student_that_is_timed_against_the_teacher(
         return measure_latency(networks, batch, rounds=1)
 
     monkeypatch.setattr(experiments_cost, "measure_latency", watched)
-    trained = weigh(CostSettings(TINY)).lab.networks
+    trained = weigh(WEIGHED).lab.measured.networks
     assert len(timed) == len(BATCHES)
     for networks in timed:
         assert list(networks.values()) == [trained["teacher"], trained["distilled"]]
 
 
-def test_size_and_work_of_both_are_counted(weighed: CostResult) -> None:
+def test_size_and_work_of_both_are_counted(weighed: MeasuredCost) -> None:
     teacher, student = weighed.teacher, weighed.student
     assert teacher.parameters == 64 * 64 + 64 + 64 * 10 + 10
     assert student.parameters == 64 * 8 + 8 + 8 * 10 + 10
-    weights = [*weighed.lab.networks["distilled"].parameters]
+    weights = [*weighed.lab.measured.networks["distilled"].parameters]
     assert student.bytes == sum(w.numel() * w.element_size() for w in weights)
     assert student.multiply_adds == 64 * 8 + 8 * 10
     assert weighed.smaller == pytest.approx(teacher.parameters / student.parameters)
@@ -261,7 +261,7 @@ def test_size_and_work_of_both_are_counted(weighed: CostResult) -> None:
     assert weighed.share_of_work == pytest.approx(1 / 8)
 
 
-def test_both_are_timed_on_one_image_and_on_many(weighed: CostResult) -> None:
+def test_both_are_timed_on_one_image_and_on_many(weighed: MeasuredCost) -> None:
     for each in (weighed.teacher, weighed.student):
         assert tuple(each.latency) == BATCHES == (1, 256)
         for batch, latency in each.latency.items():
@@ -272,21 +272,25 @@ def test_both_are_timed_on_one_image_and_on_many(weighed: CostResult) -> None:
     assert weighed.faster(1).median > 0
 
 
-def test_what_is_kept_of_it_is_the_labs_run(weighed: CostResult) -> None:
-    again = summarise(weigh(CostSettings(TINY, repeat=1)))
-    assert again.identity == summarise(weighed).identity == summarise(weighed.lab).identity
+def test_what_is_kept_of_it_is_the_labs_run(weighed: MeasuredCost) -> None:
+    again = summarise(EXPERIMENT.run(replace(WEIGHED, repeat=1)))
+    assert again.identity == summarise(weighed.lab).identity
 
 
 def test_the_same_networks_can_be_measured_again() -> None:
-    assert CostSettings(TINY, repeat=1) != CostSettings(TINY)
-    assert hash(CostSettings(TINY)) == hash(CostSettings(TINY, repeat=0))
+    assert replace(WEIGHED, repeat=1) != WEIGHED
+    assert hash(WEIGHED) == hash(replace(WEIGHED, repeat=0))
 
 
 def test_measuring_is_part_of_the_progress_and_can_be_stopped() -> None:
     listener = Listener()
-    weigh(CostSettings(TINY), listener)
+    weigh(WEIGHED, listener)
     stages = [stage for stage, _ in listener.heard]
     assert stages[-len(BATCHES) :] == ["measuring"] * len(BATCHES)
     assert all(0 <= fraction <= 1 for _, fraction in listener.heard)
     with pytest.raises(Cancelled):
-        weigh(CostSettings(TINY), Listener(stop_at="measuring"))
+        weigh(WEIGHED, Listener(stop_at="measuring"))
+
+
+#: The same, weighed.
+WEIGHED = CostSettings(labels=20, teacher_hidden=(64,), student_hidden=(8,), seeds=2)

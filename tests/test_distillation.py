@@ -14,7 +14,6 @@ from kdcore.data import Dataset, digits, few_labels
 from kdcore.distillation import (
     CURVE_POINTS,
     HardLabels,
-    LearningCurve,
     Response,
     Teachers,
     Trained,
@@ -27,7 +26,7 @@ from kdcore.distillation import (
 )
 from kdcore.losses import distillation_loss
 from kdcore.models import MLPStack
-from kdcore.monitor import Monitor
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.store import BoundedStore
 from kdcore.training import Cancelled, TrainingSettings, train
 

@@ -8,7 +8,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from kdcore.experiments.common import (
+from torch import Tensor
+
+from kdcore import distillation
+from kdcore.data import digits, few_labels
+from kdcore.distillation import Teachers, Trained, train_teachers
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.lab import LabSettings, MeasuredLab, lab
+from kdcore.experiments.result import (
     Measured,
     Row,
     accuracy_columns,
@@ -18,16 +25,9 @@ from kdcore.experiments.common import (
     teacher_samples,
     train_students,
 )
-from torch import Tensor
-
-from kdcore import distillation
-from kdcore.data import digits, few_labels
-from kdcore.distillation import LearningCurve, Teachers, Trained, train_teachers
-from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.lab import LabResult, LabSettings, lab
 from kdcore.experiments.temperature import TemperatureSettings, temperature
 from kdcore.losses import entropy, soft_labels
-from kdcore.monitor import Monitor
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.store import BoundedStore
 from kdcore.training import Cancelled, Diverged
@@ -261,7 +261,7 @@ def test_a_result_carries_what_is_needed_to_repeat_it() -> None:
     experiment = EXPERIMENTS["temperature"]
     result = experiment.run(TINY)
     data = json.loads(json.dumps(result.as_json(), allow_nan=False))
-    assert list(data) == ["experiment", "settings", "rows", "seconds"]
+    assert list(data) == ["experiment", "settings", "rows", "claims", "seconds"]
     assert data["experiment"] == "temperature"
     assert TemperatureSettings(**data["settings"]) == TINY
     assert data["rows"] == result.rows == temperature(TINY).rows
@@ -350,11 +350,11 @@ LAB = LabSettings(
 
 
 @pytest.fixture(scope="module")
-def lab_result() -> LabResult:
+def lab_result() -> MeasuredLab:
     return lab(LAB)
 
 
-def test_the_lab_and_the_temperature_experiment_measure_the_same(lab_result: LabResult) -> None:
+def test_the_lab_and_the_temperature_experiment_measure_the_same(lab_result: MeasuredLab) -> None:
     baseline, row = temperature(replace(FEW_LABELS, temperatures=(10,))).rows
     assert lab_result.hard.mean == baseline["student_accuracy"]
     assert lab_result.hard.half_width == baseline["student_accuracy_ci"]
@@ -366,7 +366,9 @@ def test_the_lab_and_the_temperature_experiment_measure_the_same(lab_result: Lab
     assert lab_result.distilled_agreement.mean == pytest.approx(row["agreement"])
 
 
-def test_the_entropy_that_the_lab_keeps_is_that_of_its_own_teachers(lab_result: LabResult) -> None:
+def test_the_entropy_that_the_lab_keeps_is_that_of_its_own_teachers(
+    lab_result: MeasuredLab,
+) -> None:
     # Another set of teachers in between: what is kept must not be taken for theirs.
     other = lab(replace(LAB, teacher_hidden=(16,), seeds=2))
     again = lab(replace(LAB, temperature=1.5))
@@ -378,15 +380,15 @@ def test_the_entropy_that_the_lab_keeps_is_that_of_its_own_teachers(lab_result: 
 
 
 def test_the_labs_teacher_is_the_best_of_the_three(
-    lab_result: LabResult, teachers: Teachers
+    lab_result: MeasuredLab, teachers: Teachers
 ) -> None:
     assert lab_result.teacher == mean_interval(teachers.accuracy)
     assert lab_result.teacher.low > lab_result.distilled.high
     assert lab_result.distilled.low > lab_result.hard.high
 
 
-def test_the_labs_learning_curves_end_at_its_accuracies(lab_result: LabResult) -> None:
-    curves = lab_result.curves
+def test_the_labs_learning_curves_end_at_its_accuracies(lab_result: MeasuredLab) -> None:
+    curves = lab_result.curves_of
     assert list(curves) == ["teacher", "hard", "distilled"]
     assert curves["teacher"].y[-1] == lab_result.teacher
     assert curves["hard"].y[-1] == lab_result.hard
@@ -399,7 +401,7 @@ def test_the_labs_learning_curves_end_at_its_accuracies(lab_result: LabResult) -
 
 
 def test_the_labs_example_networks_are_those_of_the_first_seed(
-    lab_result: LabResult, teachers: Teachers, few_students: Trained
+    lab_result: MeasuredLab, teachers: Teachers, few_students: Trained
 ) -> None:
     logits = lab_result.example_logits
     assert list(logits) == ["teacher", "hard", "distilled"]
@@ -412,7 +414,7 @@ def test_the_labs_example_networks_are_those_of_the_first_seed(
 
 
 def test_the_hardest_example_is_the_image_whose_class_the_teacher_doubts_most(
-    lab_result: LabResult,
+    lab_result: MeasuredLab,
 ) -> None:
     hardest = lab_result.hardest_example()
     sureness = soft_labels(lab_result.example_logits["teacher"].double(), 1.0)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdcore.claims import against_chance
-from kdcore.experiments.faults import Faults, FaultsSettings, take_apart
+from kdcore.experiments.faults import Faults, FaultsSettings, against_chance, take_apart
 from kdcore.monitor import Monitor
 from kdcore.reference.run import CHANCE, compare_cells
 from kdcore.reference.tables import published_best
@@ -14,7 +13,7 @@ from kdcore.training import Cancelled
 
 @pytest.fixture(scope="module")
 def faults() -> Faults:
-    return take_apart(FaultsSettings("temperature", 20))
+    return take_apart(FaultsSettings(table="temperature", seeds=20))
 
 
 def test_all_29_published_cells_agree_to_the_last_digit() -> None:

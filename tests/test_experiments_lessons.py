@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from kdcore.experiments.common import (
-    Measured,
-    draw_labels,
-    soft_label_entropy,
-    train_students,
-)
 from torch import Tensor
 
 from kdcore import __main__ as command_line
@@ -28,14 +22,12 @@ from kdcore.data import digits, few_labels, noisy_labels
 from kdcore.distillation import (
     BatchTable,
     HardLabels,
-    LearningCurve,
     Response,
     Teachers,
     layer_sizes,
     train_teachers,
 )
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments import common as experiments_common
 from kdcore.experiments.balance import (
     BalanceMap,
     BalanceMapSettings,
@@ -45,11 +37,17 @@ from kdcore.experiments.balance import (
 )
 from kdcore.experiments.progressive import ProgressiveSettings, progressive, train_assistants
 from kdcore.experiments.reference import ReferenceSettings
+from kdcore.experiments.result import (
+    Measured,
+    draw_labels,
+    soft_label_entropy,
+    train_students,
+)
 from kdcore.experiments.teacher_size import TeacherSizeSettings, teacher_size
 from kdcore.models import parameter_count
-from kdcore.monitor import Monitor, Part
+from kdcore.monitor import LearningCurve, Monitor, Part
 from kdcore.reference.tables import PUBLISHED, TABLES
-from kdcore.settings import PARAMETERS, CheckedSettings
+from kdcore.settings import CheckedSettings
 from kdcore.statistics import (
     Interval,
     mean_interval,
@@ -121,11 +119,12 @@ def students_accuracy(
     hidden: tuple[int, ...],
     temperatures: tuple[float, ...],
     alpha: float,
+    samples: int = 12_000,
 ) -> Tensor:
     """Return test accuracy ``[S, 1 + temperatures]``, hard labels first."""
     alphas = [1.0, *[alpha] * len(temperatures)]
     students = train_students(
-        digits(), teachers, SEEDS, labels, hidden, (1.0, *temperatures), alphas
+        digits(), teachers, SEEDS, labels, hidden, (1.0, *temperatures), alphas, samples=samples
     )
     return students.accuracy
 
@@ -140,12 +139,12 @@ def test_with_few_labels_high_temperature_helps_a_student_of_32_units(
 
 
 def test_high_temperature_hurts_a_student_of_8_units_unless_it_trains_for_longer(
-    confident_teachers: Teachers, monkeypatch: pytest.MonkeyPatch
+    confident_teachers: Teachers,
 ) -> None:
     hard, at_20 = students_accuracy(confident_teachers, 50, (8,), (20.0,), 0.0).unbind(1)
     assert verdict(paired_difference(at_20, hard)) == "hurts"
-    monkeypatch.setattr(experiments_common, "STUDENT_SAMPLES", 48_000)
-    hard, at_20 = students_accuracy(confident_teachers, 50, (8,), (20.0,), 0.0).unbind(1)
+    longer = students_accuracy(confident_teachers, 50, (8,), (20.0,), 0.0, samples=48_000)
+    hard, at_20 = longer.unbind(1)
     assert verdict(paired_difference(at_20, hard)) == "helps"
 
 
@@ -455,42 +454,30 @@ def test_nothing_can_be_set_in_the_reference_run(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
-    assert "nothing in it can be set" in printed.err
+    assert "nothing in this experiment can be set" in printed.err
 
 
 # ------------------------------------------------------------------------------------- settings
 
-ALL_SETTINGS: list[CheckedSettings] = [
-    TeacherSizeSettings(),
-    BalanceSettings(),
-    ProgressiveSettings(),
-    BalanceMapSettings(),
-]
-
+#: What every experiment on the digits takes besides its own.
+ALL_TAKE = ", seeds, student_samples, split, first_seed"
 TAKES = {
-    "teacher-size": "labels, student_hidden, temperature, alpha, teachers, teacher_epochs, seeds",
-    "balance": "labels, label_noise, teacher_labels, student_hidden, temperature, alphas, seeds",
+    "teacher-size": f"labels, student_hidden, temperature, alpha, teachers, teacher_epochs{ALL_TAKE}",
+    "balance": "labels, label_noise, teacher_labels, student_hidden, temperature, alphas"
+    + ALL_TAKE,
     "progressive": "labels, teacher_hidden, teacher_epochs, assistant_hidden, student_hidden, "
-    "temperature, alpha, assistant_labels, seeds",
+    "temperature, alpha, assistant_labels" + ALL_TAKE,
     "reference": "",
 }
 
 
 @pytest.mark.parametrize("name", TAKES)
 def test_each_experiment_takes_the_keys_of_the_contract(name: str) -> None:
-    keys = [field.name for field in fields(EXPERIMENTS[name].settings)]  # type: ignore[arg-type]
-    assert ", ".join(keys) == TAKES[name]
-
-
-@pytest.mark.parametrize("settings", ALL_SETTINGS, ids=lambda s: type(s).__name__)
-def test_each_default_is_written_as_it_is_read(settings: CheckedSettings) -> None:
-    for field in fields(settings):  # type: ignore[arg-type]
-        parameter, value = PARAMETERS[field.name], getattr(settings, field.name)
-        assert parameter.parse(parameter.format(value)) == value
+    assert ", ".join(EXPERIMENTS[name].settings.parameters()) == TAKES[name]
 
 
 def test_several_shapes_are_separated_by_semicolons() -> None:
-    settings = EXPERIMENTS["teacher-size"].settings_from_text({"teachers": "8;16,4"})
+    settings = EXPERIMENTS["teacher-size"].settings.from_texts({"teachers": "8;16,4"})
     assert settings == TeacherSizeSettings(teachers=((8,), (16, 4)))
 
 
@@ -585,7 +572,7 @@ def test_a_table_as_json_and_csv_repeats_the_run(name: str, settings: CheckedSet
     assert len(lines) == len(result.rows)
     prefix = "setting_"
     texts = {k.removeprefix(prefix): v for k, v in lines[0].items() if k.startswith(prefix)}
-    assert experiment.settings_from_text(texts) == settings
+    assert experiment.settings.from_texts(texts) == settings
     for line, row in zip(lines, result.rows, strict=True):
         assert {key: line[key] for key in row} == {
             key: "" if value is None else str(value) for key, value in row.items()

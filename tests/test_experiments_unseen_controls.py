@@ -10,28 +10,33 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kdcore.experiments.common import Measured, Result
 from torch import Tensor
 
 from kdcore import __main__ as command_line
 from kdcore import figures
-from kdcore.claims import (
-    controls_pattern,
-    recognises_the_unseen,
-    soft_labels_carry_similarity,
-    soft_over,
-    unseen_pattern,
-)
 from kdcore.data import Dataset, LabelledImages, digits
 from kdcore.distillation import Response
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.controls import TARGETS, ControlsMeasured, ControlsSettings, soft_targets
+from kdcore.experiments.controls import (
+    TARGETS,
+    ControlsSettings,
+    MeasuredControls,
+    controls_pattern,
+    soft_labels_carry_similarity,
+    soft_over,
+    soft_targets,
+)
+from kdcore.experiments.result import AnyResult, Measured, Result
 from kdcore.experiments.unseen_class import (
+    MeasuredUnseen,
     UnseenClassSettings,
-    UnseenMeasured,
     class_frequencies,
     look_into,
     seen_rows,
+    unseen_pattern,
+)
+from kdcore.experiments.unseen_class import (
+    unseen as judged_unseen,
 )
 from kdcore.losses import entropy, soft_labels
 from kdcore.statistics import Interval, verdict
@@ -42,12 +47,12 @@ CLASSES = 10
 
 
 @pytest.fixture(scope="module")
-def unseen() -> Result:
+def unseen() -> AnyResult:
     return EXPERIMENTS["unseen-class"].run(UnseenClassSettings())
 
 
 @pytest.fixture(scope="module")
-def controls() -> Result:
+def controls() -> AnyResult:
     return EXPERIMENTS["controls"].run(ControlsSettings())
 
 
@@ -70,17 +75,17 @@ def is_label(labels: Tensor) -> Tensor:
 # ------------------------------------------------------------------- what there is to see: unseen
 
 
-def row_at(result: Result, temperature: float | None) -> dict[str, Any]:
+def row_at(result: AnyResult, temperature: float | None) -> dict[str, Any]:
     (row,) = (row for row in result.rows if row["temperature"] == temperature)
     return row
 
 
-def recall_at(result: Result, temperature: float | None) -> Interval:
+def recall_at(result: AnyResult, temperature: float | None) -> Interval:
     row = row_at(result, temperature)
     return Interval(row["unseen_recall"], row["unseen_recall_ci"], 10)
 
 
-def test_without_a_3_hard_labels_teach_no_3_and_soft_labels_do(unseen: Result) -> None:
+def test_without_a_3_hard_labels_teach_no_3_and_soft_labels_do(unseen: AnyResult) -> None:
     assert recall_at(unseen, None).high <= 0.02
     assert recall_at(unseen, 1).high <= 0.02
     assert recall_at(unseen, 8).low >= 0.70
@@ -88,7 +93,7 @@ def test_without_a_3_hard_labels_teach_no_3_and_soft_labels_do(unseen: Result) -
     assert recalls == sorted(recalls)
 
 
-def test_the_bias_correction_brings_out_what_the_student_knows(unseen: Result) -> None:
+def test_the_bias_correction_brings_out_what_the_student_knows(unseen: AnyResult) -> None:
     at_8, hard = row_at(unseen, 8), row_at(unseen, None)
     assert at_8["unseen_recall_corrected"] > at_8["unseen_recall"]
     assert at_8["unseen_recall_corrected"] - at_8["unseen_recall_corrected_ci"] > 0.95
@@ -98,9 +103,9 @@ def test_the_bias_correction_brings_out_what_the_student_knows(unseen: Result) -
     assert hard["student_accuracy_corrected"] < hard["student_accuracy"]
 
 
-def test_the_claim_of_the_unseen_digit_is_judged_by_this_run(unseen: Result) -> None:
+def test_the_claim_of_the_unseen_digit_is_judged_by_this_run(unseen: AnyResult) -> None:
     assert unseen_pattern(unseen) in ("most", "nearly-all")
-    assert recognises_the_unseen(unseen) == "supported"
+    assert judged_unseen(unseen).verdict == "supported"
 
 
 def test_two_digits_can_be_taken_out() -> None:
@@ -112,7 +117,7 @@ def test_two_digits_can_be_taken_out() -> None:
     assert soft["unseen_recall"] > 0.6
     assert soft["unseen_recall_corrected"] > soft["unseen_recall"]
     measured = result.measured
-    assert isinstance(measured, UnseenMeasured)
+    assert isinstance(measured, MeasuredUnseen)
     assert all(student.shifts.shape == (2,) for student in measured.students)
 
 
@@ -187,9 +192,9 @@ def test_the_rule_never_looks_at_the_test_set(monkeypatch: pytest.MonkeyPatch) -
 
     def shifts(dataset: Dataset) -> Tensor:
         module = EXPERIMENTS["unseen-class"].function.__globals__
-        monkeypatch.setitem(module, "digits", lambda: dataset)
+        monkeypatch.setitem(module, "digits", lambda split: dataset)
         measured = EXPERIMENTS["unseen-class"].run(small).measured
-        assert isinstance(measured, UnseenMeasured)
+        assert isinstance(measured, MeasuredUnseen)
         return torch.stack([student.shifts for student in measured.students])
 
     assert torch.equal(shifts(usual), shifts(other))
@@ -202,9 +207,9 @@ def test_class_frequencies_are_those_of_the_training_pool() -> None:
 # ----------------------------------------------------------------------- one student, to play with
 
 
-def test_one_student_is_looked_into_as_the_table_measured_it(unseen: Result) -> None:
+def test_one_student_is_looked_into_as_the_table_measured_it(unseen: AnyResult) -> None:
     measured = unseen.measured
-    assert isinstance(measured, UnseenMeasured)
+    assert isinstance(measured, MeasuredUnseen)
     assert measured.recall is not None
     for row, student in enumerate(measured.students):
         look = look_into(student, (3,), 0.0)
@@ -218,9 +223,9 @@ def test_one_student_is_looked_into_as_the_table_measured_it(unseen: Result) -> 
         assert all(digits().test.labels[i] == 3 for i in look.right)
 
 
-def test_the_larger_the_shift_the_higher_the_recall(unseen: Result) -> None:
+def test_the_larger_the_shift_the_higher_the_recall(unseen: AnyResult) -> None:
     measured = unseen.measured
-    assert isinstance(measured, UnseenMeasured)
+    assert isinstance(measured, MeasuredUnseen)
     at_2 = measured.students[2]
     looks = [look_into(at_2, (3,), shift) for shift in (0.0, 2.0, at_2.shifts.item(), 30.0)]
     recalls = [look.unseen_recall for look in looks]
@@ -240,7 +245,7 @@ def test_confusion_and_recall_count_answers() -> None:
 # ----------------------------------------------------------------- what there is to see: controls
 
 
-def test_soft_labels_beat_smoothed_and_shuffled_ones(controls: Result) -> None:
+def test_soft_labels_beat_smoothed_and_shuffled_ones(controls: AnyResult) -> None:
     assert verdict(soft_over(controls, "hard")) == "helps"
     assert soft_over(controls, "smoothed").low > 0.02
     assert soft_over(controls, "shuffled").low > 0.02
@@ -248,14 +253,14 @@ def test_soft_labels_beat_smoothed_and_shuffled_ones(controls: Result) -> None:
     assert soft_labels_carry_similarity(controls) == "supported"
 
 
-def test_shuffling_the_wrong_answers_destroys_the_gain(controls: Result) -> None:
+def test_shuffling_the_wrong_answers_destroys_the_gain(controls: AnyResult) -> None:
     rows = {row["targets"]: row for row in controls.rows}
     assert rows["soft"]["verdict"] == "helps"
     assert rows["shuffled"]["verdict"] != "helps"
     assert rows["shuffled"]["gain"] < 0.2 * rows["soft"]["gain"]
 
 
-def test_the_impostors_are_as_sure_as_the_teacher(controls: Result) -> None:
+def test_the_impostors_are_as_sure_as_the_teacher(controls: AnyResult) -> None:
     rows = {row["targets"]: row for row in controls.rows}
     assert rows["hard"]["label_probability"] == 1
     assert rows["hard"]["target_entropy"] == 0
@@ -266,9 +271,9 @@ def test_the_impostors_are_as_sure_as_the_teacher(controls: Result) -> None:
     assert rows["smoothed"]["target_entropy"] > rows["soft"]["target_entropy"]
 
 
-def test_an_example_of_each_digit_shows_its_targets(controls: Result) -> None:
+def test_an_example_of_each_digit_shows_its_targets(controls: AnyResult) -> None:
     measured = controls.measured
-    assert isinstance(measured, ControlsMeasured)
+    assert isinstance(measured, MeasuredControls)
     assert [example.label for example in measured.examples] == list(range(CLASSES))
     for example in measured.examples:
         assert digits().training.labels[example.index] == example.label
@@ -362,11 +367,11 @@ def test_seeds_shuffle_differently_and_always_alike() -> None:
 # ---------------------------------------------------------------------------- verdicts on claims
 
 
-def made_up(accuracies: dict[str, list[float]]) -> Result:
+def made_up(accuracies: dict[str, list[float]]) -> AnyResult:
     names = list(TARGETS)
     table = torch.tensor([accuracies[name] for name in names], dtype=torch.float64).T
     rows = [{"targets": name} for name in names]
-    return Result("controls", ControlsSettings(), Measured(rows, table), 0.0)
+    return Result(EXPERIMENTS["controls"], ControlsSettings(), Measured(rows, table), 0.0)
 
 
 HIGH, LOW = [0.90, 0.91, 0.92, 0.93], [0.80, 0.81, 0.83, 0.82]
@@ -390,11 +395,11 @@ def test_what_the_controls_say_follows_from_paired_intervals(
     assert soft_labels_carry_similarity(result) == claim
 
 
-def made_up_recall(hard: list[float], soft: list[float]) -> Result:
+def made_up_recall(hard: list[float], soft: list[float]) -> AnyResult:
     recalls = torch.tensor([hard, soft], dtype=torch.float64).T
     rows = [{"unseen_recall": recalls[:, i].mean().item()} for i in (0, 1)]
-    measured = UnseenMeasured(rows, None, None, recalls)
-    return Result("unseen-class", UnseenClassSettings(), measured, 0.0)
+    measured = MeasuredUnseen(rows, recall=recalls, students=())
+    return Result(EXPERIMENTS["unseen-class"], UnseenClassSettings(), measured, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -414,12 +419,12 @@ def test_what_the_unseen_digit_says_follows_from_its_recall(
 ) -> None:
     result = made_up_recall(hard, soft)
     assert unseen_pattern(result) == pattern
-    assert recognises_the_unseen(result) == claim
+    assert judged_unseen(result).verdict == claim
 
 
-def test_a_table_without_recall_cannot_be_judged(controls: Result) -> None:
+def test_a_table_without_recall_cannot_be_judged(controls: AnyResult) -> None:
     with pytest.raises(ValueError, match="controls has no recall per seed"):
-        recognises_the_unseen(controls)
+        judged_unseen(controls)
 
 
 # ------------------------------------------------------------------------------- the command line
@@ -477,9 +482,9 @@ def test_controls_prints_its_contract(capsys: pytest.CaptureFixture[str]) -> Non
         ("unseen-class", "omit=0,1,2,3,4,5,6,7,8", "1 to 8 different values"),
         ("unseen-class", "omit=3.5", "whole number from 0 to 9"),
         ("unseen-class", "temperatures=0", "from 0.1 to 100"),
-        ("unseen-class", "labels=50", "it has: omit, temperatures, student_hidden, seeds"),
+        ("unseen-class", "labels=50", "has: omit, temperatures, student_hidden, seeds,"),
         ("controls", "alpha=2", "from 0 to 1"),
-        ("controls", "targets=soft", "it has: labels, temperature, alpha, student_hidden, seeds"),
+        ("controls", "targets=soft", "has: labels, temperature, alpha, student_hidden, seeds,"),
         ("controls", "labels=5", "from 10 to 900"),
     ],
 )
@@ -543,9 +548,9 @@ def test_the_confusion_chart_counts_images_and_marks_rows() -> None:
     assert heat.y[0] == "0" and "1" in heat.y[1] != "1"
 
 
-def test_the_targets_chart_has_a_row_of_bars_for_each_target(controls: Result) -> None:
+def test_the_targets_chart_has_a_row_of_bars_for_each_target(controls: AnyResult) -> None:
     measured = controls.measured
-    assert isinstance(measured, ControlsMeasured)
+    assert isinstance(measured, MeasuredControls)
     example = measured.examples[8]
     figure = figures.targets_figure(example.targets, 8, {name: name for name in TARGETS}, "%")
     assert len(figure.data) == 4
@@ -556,9 +561,9 @@ def test_the_targets_chart_has_a_row_of_bars_for_each_target(controls: Result) -
     assert scales == [scales[0]] * 3
 
 
-def test_the_shift_chart_marks_the_slider_and_the_rule(unseen: Result) -> None:
+def test_the_shift_chart_marks_the_slider_and_the_rule(unseen: AnyResult) -> None:
     measured = unseen.measured
-    assert isinstance(measured, UnseenMeasured)
+    assert isinstance(measured, MeasuredUnseen)
     looks = [look_into(measured.students[2], (3,), shift) for shift in (0.0, 1.0, 2.0)]
     names = {"unseen": "unseen", "seen": "seen", "rule": "the rule"}
     figure = figures.shift_figure(looks, 1.0, 1.7, "shift", "%", names)

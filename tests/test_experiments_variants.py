@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from kdcore.experiments.common import Measured, Row, draw_labels
 from torch import Tensor
 
 from kdcore.__main__ import main
 from kdcore.data import digits
-from kdcore.distillation import LearningCurve, accuracy, ensemble
+from kdcore.distillation import accuracy, ensemble
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.feature import (
     FeatureSettings,
@@ -25,6 +24,7 @@ from kdcore.experiments.feature import (
     turned_like,
 )
 from kdcore.experiments.online import MeasuredCohorts, OnlineSettings, online
+from kdcore.experiments.result import Measured, Row, draw_labels
 from kdcore.experiments.self_distillation import (
     MeasuredGenerations,
     SelfSettings,
@@ -33,7 +33,7 @@ from kdcore.experiments.self_distillation import (
 from kdcore.experiments.variants import VariantsSettings, variants
 from kdcore.methods import METHODS, Method, Task, hard, hard_label_peers
 from kdcore.models import MLPStack
-from kdcore.monitor import Monitor
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.training import Cancelled
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.experiments.lab import LabSettings, MeasuredLab, lab
 from kdcore.figures import look_alikes_figure, similarity_figure
 from kdcore.losses import soft_labels
 from kdcore.randomness import generator
@@ -37,15 +37,15 @@ TEMPERATURES = [0.5, 1.0, 4.0, 20.0]
 
 
 @pytest.fixture(scope="module")
-def result() -> LabResult:
+def result() -> MeasuredLab:
     return lab(LabSettings(seeds=3))
 
 
-def similarity(result: LabResult, temperature: float = 4.0) -> Tensor:
+def similarity(result: MeasuredLab, temperature: float = 4.0) -> Tensor:
     return class_similarity(result.teacher_logits, digits().test.labels, temperature).mean(0)
 
 
-def answer(result: LabResult, image: Tensor, who: str = "teacher") -> int:
+def answer(result: MeasuredLab, image: Tensor, who: str = "teacher") -> int:
     return int(result.answers(image[None])[who][0].argmax())
 
 
@@ -53,27 +53,27 @@ def answer(result: LabResult, image: Tensor, who: str = "teacher") -> int:
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_each_row_of_the_map_sums_to_one(result: LabResult, temperature: float) -> None:
+def test_each_row_of_the_map_sums_to_one(result: MeasuredLab, temperature: float) -> None:
     rows = class_similarity(result.teacher_logits, digits().test.labels, temperature)
     assert rows.shape == (3, 10, 10)
     assert (rows >= 0).all()
     assert torch.allclose(rows.sum(-1), torch.ones(3, 10, dtype=torch.float64), atol=1e-6)
 
 
-def test_a_row_is_the_mean_soft_label_of_its_class(result: LabResult) -> None:
+def test_a_row_is_the_mean_soft_label_of_its_class(result: MeasuredLab) -> None:
     labels = digits().test.labels
     expected = soft_labels(result.teacher_logits[0][labels == 7], 4.0).double().mean(0)
     found = class_similarity(result.teacher_logits[0], labels, 4.0)[7]
     assert torch.allclose(found, expected, atol=1e-7)
 
 
-def test_a_higher_temperature_moves_every_class_towards_all_others(result: LabResult) -> None:
+def test_a_higher_temperature_moves_every_class_towards_all_others(result: MeasuredLab) -> None:
     own = torch.stack([similarity(result, t).diagonal() for t in TEMPERATURES])
     assert (own.diff(dim=0) < 0).all()
     assert torch.allclose(similarity(result, 1e6), torch.full((10, 10), 0.1).double(), atol=1e-4)
 
 
-def test_intervals_are_those_over_the_teachers(result: LabResult) -> None:
+def test_intervals_are_those_over_the_teachers(result: MeasuredLab) -> None:
     maps = class_similarity(result.teacher_logits, digits().test.labels, 4.0)
     cell = similarity_intervals(result.teacher_logits, digits().test.labels, 4.0)[1][8]
     assert cell.n == 3
@@ -90,7 +90,7 @@ def test_seriation_finds_the_line_on_which_similar_classes_lie() -> None:
     assert shuffle[order].tolist() in (list(range(8)), list(range(7, -1, -1)))
 
 
-def test_seriation_does_not_depend_on_how_the_classes_are_numbered(result: LabResult) -> None:
+def test_seriation_does_not_depend_on_how_the_classes_are_numbered(result: MeasuredLab) -> None:
     square = similarity(result)
     order = seriation(square)
     assert sorted(order) == list(range(10))
@@ -107,7 +107,7 @@ def spread(weights: Tensor, order: list[int]) -> float:
     return float((weights[order][:, order] * (places[:, None] - places) ** 2).sum())
 
 
-def test_no_random_order_brings_similar_classes_closer_together(result: LabResult) -> None:
+def test_no_random_order_brings_similar_classes_closer_together(result: MeasuredLab) -> None:
     weights = mutual_similarity(similarity(result))
     found = spread(weights, seriation(similarity(result)))
     draw = generator(0, "test")
@@ -126,7 +126,7 @@ def test_the_strongest_pair_is_not_on_the_diagonal() -> None:
 
 
 def test_the_images_behind_a_cell_are_of_the_class_and_most_like_the_other(
-    result: LabResult,
+    result: MeasuredLab,
 ) -> None:
     labels = digits().test.labels
     found = look_alikes(result.teacher_logits, labels, 1, 8, 4.0, 10)
@@ -139,7 +139,7 @@ def test_the_images_behind_a_cell_are_of_the_class_and_most_like_the_other(
     assert shares[-1] >= of_class.sort(descending=True).values[10].item()
 
 
-def test_no_more_images_than_the_class_has(result: LabResult) -> None:
+def test_no_more_images_than_the_class_has(result: MeasuredLab) -> None:
     labels = digits().test.labels
     found = look_alikes(result.teacher_logits, labels, 1, 8, 4.0, 10_000)
     assert len(found) == int((labels == 1).sum())
@@ -150,7 +150,7 @@ def test_class_means_are_means() -> None:
     assert means.tolist() == [[0.5], [4.0]]
 
 
-def test_the_map_shows_every_cell_in_the_given_order(result: LabResult) -> None:
+def test_the_map_shows_every_cell_in_the_given_order(result: MeasuredLab) -> None:
     cells = similarity_intervals(result.teacher_logits, digits().test.labels, 4.0)
     order = seriation(similarity(result))
     figure = similarity_figure(cells, order, (1, 8), "x", "y", "colour")
@@ -162,7 +162,7 @@ def test_the_map_shows_every_cell_in_the_given_order(result: LabResult) -> None:
     assert (points.x[17], points.y[17]) == (7, 1)
 
 
-def test_the_ring_shows_each_class_and_marks_the_chosen_pair(result: LabResult) -> None:
+def test_the_ring_shows_each_class_and_marks_the_chosen_pair(result: MeasuredLab) -> None:
     square = mutual_similarity(similarity(result))
     pair = strongest_pair(square)
     figure = look_alikes_figure(
@@ -226,7 +226,7 @@ def test_a_digit_fills_the_height_and_leaves_the_sides_empty_as_in_the_data_set(
     assert drawn[:, [0, 7]].sum() == 0
 
 
-def test_a_bare_stroke_stays_a_stroke_and_is_read_as_a_one(result: LabResult) -> None:
+def test_a_bare_stroke_stays_a_stroke_and_is_read_as_a_one(result: MeasuredLab) -> None:
     image = digit_from_drawing(rectangle(slice(10, 54), slice(29, 36)))
     assert image is not None
     assert (image.view(8, 8).sum(0) > 0).sum() <= 3
@@ -241,7 +241,7 @@ def test_a_wide_dash_stays_a_dash() -> None:
 
 
 def test_test_images_keep_their_class_when_enlarged_and_read_as_drawings(
-    result: LabResult,
+    result: MeasuredLab,
 ) -> None:
     test = digits().test
     images = []
@@ -255,7 +255,7 @@ def test_test_images_keep_their_class_when_enlarged_and_read_as_drawings(
     assert (torch.stack(images) - test.inputs).abs().mean() < 0.12
 
 
-def test_a_known_test_image_keeps_its_class_and_is_not_strange(result: LabResult) -> None:
+def test_a_known_test_image_keeps_its_class_and_is_not_strange(result: MeasuredLab) -> None:
     for row in (346, 703, 41):
         image = digit_from_drawing(drawing_of(digits().test.inputs[row], 64))
         assert image is not None
@@ -279,13 +279,13 @@ def test_hardly_any_test_image_is_strange() -> None:
 # ------------------------------------------------------------------------------ answers, pictures
 
 
-def test_the_networks_answer_images_of_the_test_set_as_the_lab_does(result: LabResult) -> None:
+def test_the_networks_answer_images_of_the_test_set_as_the_lab_does(result: MeasuredLab) -> None:
     answers = result.answers(digits().test.inputs[:50])
     for who, logits in result.example_logits.items():
         assert torch.allclose(answers[who], logits[:50], atol=1e-5)
 
 
-def test_one_network_of_a_stack_is_a_copy(result: LabResult) -> None:
+def test_one_network_of_a_stack_is_a_copy(result: MeasuredLab) -> None:
     network = result.networks["hard"]
     again = network.network(0)
     again.weights[0].zero_()

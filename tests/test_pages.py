@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.common.frame import NAVIGATION
+from pages.common import course
 from pages.common.words import words
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,7 +18,7 @@ PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 
 def test_every_page_is_in_the_navigation_and_nothing_else_is() -> None:
-    listed = [entry.name for entries in NAVIGATION.values() for entry in entries]
+    listed = [entry.name for entries in course.chapters().values() for entry in entries]
     assert sorted(listed) == PAGES
 
 

@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.balance import BalanceMapSettings, best_alpha_map
-from kdcore.experiments.faults import FaultsSettings, take_apart
-from kdcore.experiments.lab import LabSettings, lab
-from kdcore.playground.film import PlaygroundSettings, playground
+from kdcore.experiments.lab import EXPERIMENT as LAB
+from kdcore.experiments.lab import LabSettings
+from kdcore.experiments.playground import EXPERIMENT as PLAYGROUND
+from kdcore.experiments.playground import PlaygroundSettings
+from kdcore.experiments.result import Data
 from kdcore.playground.own import OwnPoints
-from kdcore.settings import PARAMETERS
 from kdcore.statistics import Interval, mean_interval, paired_difference
 from kdcore.visit.runs import (
     MOST_RUNS,
     Condition,
-    Data,
     Run,
     RunLog,
     Summary,
@@ -256,15 +255,13 @@ def test_a_condition_that_was_one_of_several_is_compared_by_its_own_value() -> N
 
 
 def test_a_lab_run_keeps_its_three_accuracies_and_the_gain() -> None:
-    result = lab(LabSettings(seeds=3, teacher_hidden=(16,)))
+    result = LAB.run(LabSettings(seeds=3, teacher_hidden=(16,)))
     kept = summarise(result)
     assert [c.name["network"] for c in kept.conditions] == ["teacher", "hard", "distilled"]
-    assert kept.conditions[2].gain == result.gain
+    assert kept.conditions[2].gain == result.measured.gain
     assert kept.accuracy is not None
     recomputed = [mean_interval(own).mean for own in kept.accuracy.T]
-    assert recomputed == pytest.approx(
-        [result.teacher.mean, result.hard.mean, result.distilled.mean]
-    )
+    assert recomputed == pytest.approx([row["student_accuracy"] for row in result.rows])
     assert kept.settings["teacher_hidden"] == "16"
 
 
@@ -290,6 +287,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "t-squared": {"teacher_hidden": (16,), "temperatures": (1, 4)},
     "progressive": {"teacher_hidden": (16,), "teacher_epochs": 2, "assistant_hidden": (12,)},
     "unseen-class": {"temperatures": (4,)},
+    "balance-map": {"map_teacher_labels": (60,), "map_label_noise": (0.0, 0.4), "alphas": (0, 1)},
+    "reference-faults": {"seeds": 3},
+    "playground": {"teacher_hidden": (16,)},
+    "lab": {"teacher_hidden": (16,)},
+    "cost": {"teacher_hidden": (16,)},
     "student-size": {"teacher_hidden": (16,), "student_widths": (4, 8)},
 }
 
@@ -297,54 +299,39 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "reference"])
 def test_each_experiment_becomes_a_run_with_words_for_all_of_it(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    result = experiment.run(experiment.settings(seeds=2, **SMALL.get(name, {})))  # type: ignore[call-arg]
+    few = {"seeds": 2} if "seeds" in experiment.settings.parameters() else {}
+    result = experiment.run(experiment.settings(**(few | SMALL.get(name, {}))))
     run = add(RunLog(), summarise(result))
     assert len(run.summary.conditions) == len(result.rows)
-    names = [run_words.condition(condition) for condition in run.summary.conditions]
+    names = [run_words.condition(condition, name) for condition in run.summary.conditions]
     assert len(set(names)) == len(names), "two conditions of a run have the same name"
     assert not any("{" in text for text in names)
     gains = [row.get("gain") for row in result.rows]
     assert [None if c.gain is None else c.gain.mean for c in run.summary.conditions] == gains
     assert run_words.experiment(run)
-    known = words("my_runs")["settings"]
-    assert set(run.settings) <= set(known)
+    assert set(run.settings) <= set(words("settings"))
 
 
-def test_every_setting_has_a_short_name() -> None:
-    assert set(PARAMETERS) <= set(words("my_runs")["settings"])
+def test_every_setting_has_a_name_a_short_one_and_an_explanation() -> None:
+    known = words("settings")
+    for experiment in EXPERIMENTS.values():
+        for name in experiment.settings.parameters():
+            assert all(known[name][kind] for kind in ("label", "short", "help")), name
 
 
-def test_the_map_the_faults_and_the_playground_become_runs_too() -> None:
-    settings = BalanceMapSettings(seeds=2, map_teacher_labels=(60,), map_label_noise=(0.0, 0.4))
-    best_map = summarise(best_alpha_map(settings))
-    assert [c.name["label_noise"] for c in best_map.conditions] == ["0", "0.4"]
-    faults = summarise(take_apart(FaultsSettings(seeds=3)))
-    assert faults.data == "random labels"
-    assert faults.accuracy is not None
-    training, held_out = faults.conditions
-    assert mean_interval(faults.accuracy[:, 0]) == training.accuracy
-    assert mean_interval(faults.accuracy[:, 1]) == held_out.accuracy
-    film = summarise(playground(PlaygroundSettings(seed=5)))
+def test_what_a_run_was_measured_on_is_kept_with_it() -> None:
+    film = summarise(PLAYGROUND.run(PlaygroundSettings(seed=5, teacher_hidden=(16,))))
     assert (film.data, film.seeds) == ("points", (5,))
     assert all(c.accuracy.n == 1 for c in film.conditions)
-    for kept in (best_map, faults, film):
-        run = add(RunLog(), kept)
-        assert run_words.experiment(run)
-        assert set(kept.settings) <= set(words("my_runs")["settings"])
-        for condition in kept.conditions:
-            assert "{" not in run_words.condition(condition)
+    assert summarise(LAB.run(LabSettings(seeds=2, teacher_hidden=(16,)))).data == "digits"
+    assert EXPERIMENTS["reference-faults"].data == "random labels"
 
 
 def test_a_run_does_not_hold_on_to_networks_or_logits() -> None:
-    kept = summarise(lab(LabSettings(seeds=3, teacher_hidden=(16,))))
+    kept = summarise(LAB.run(LabSettings(seeds=3, teacher_hidden=(16,))))
     assert kept.accuracy is not None
     assert kept.accuracy.base is None or kept.accuracy.base.nbytes < 1000
     assert kept.accuracy.nbytes == 3 * 3 * 8
-
-
-def test_what_no_page_trains_is_refused() -> None:
-    with pytest.raises(TypeError, match="str is not the result of a run"):
-        summarise("nothing")
 
 
 # ------------------------------------------------------------------------------- as text

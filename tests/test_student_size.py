@@ -6,18 +6,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from kdcore.experiments.common import Measured, Result, train_students
 
 from kdcore import distillation
-from kdcore.claims import how_much_smaller, most_quality_for_a_fraction, same_accuracy
 from kdcore.data import digits
-from kdcore.distillation import LearningCurve, train_teachers
+from kdcore.distillation import train_teachers
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.student_size import StudentSizeSettings, student_size
+from kdcore.experiments.result import Measured, train_students
+from kdcore.experiments.student_size import (
+    StudentSizeSettings,
+    how_much_smaller,
+    most_quality_for_a_fraction,
+    same_accuracy,
+    student_size,
+)
 from kdcore.figures import student_size_figure
 from kdcore.models import parameter_count
-from kdcore.monitor import Monitor
-from kdcore.settings import PARAMETERS
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.store import BoundedStore
 
@@ -34,12 +38,12 @@ class Listener(Monitor):
 
 
 @pytest.fixture(scope="module")
-def few_labels() -> Result:
+def few_labels() -> AnyResult:
     return EXPERIMENTS["student-size"].run(WIDTHS)
 
 
 @pytest.fixture(scope="module")
-def all_labels() -> Result:
+def all_labels() -> AnyResult:
     return EXPERIMENTS["student-size"].run(replace(WIDTHS, labels=900))
 
 
@@ -51,29 +55,29 @@ def tiny() -> Measured:
 # ------------------------------------------------------------------------------- what is seen
 
 
-def test_with_few_labels_a_distilled_student_can_be_smaller(few_labels: Result) -> None:
+def test_with_few_labels_a_distilled_student_can_be_smaller(few_labels: AnyResult) -> None:
     same = same_accuracy(few_labels)
     assert same.times_smaller is not None
     assert same.times_smaller > 1.5
     assert how_much_smaller(same) != "not"
 
 
-def test_with_few_labels_distilling_keeps_most_of_the_quality(few_labels: Result) -> None:
+def test_with_few_labels_distilling_keeps_most_of_the_quality(few_labels: AnyResult) -> None:
     assert most_quality_for_a_fraction(few_labels) == "supported"
 
 
-def test_with_all_labels_distilling_makes_no_student_smaller(all_labels: Result) -> None:
+def test_with_all_labels_distilling_makes_no_student_smaller(all_labels: AnyResult) -> None:
     assert how_much_smaller(same_accuracy(all_labels)) == "not"
     assert most_quality_for_a_fraction(all_labels) == "contradicted"
 
 
-def test_a_student_of_four_units_cannot_follow_its_teacher(few_labels: Result) -> None:
+def test_a_student_of_four_units_cannot_follow_its_teacher(few_labels: AnyResult) -> None:
     row = few_labels.rows[1]
     assert (row["student_width"], row["label_type"]) == (4, "distilled")
     assert row["gain"] < 0
 
 
-def test_wider_distilled_students_keep_more(few_labels: Result) -> None:
+def test_wider_distilled_students_keep_more(few_labels: AnyResult) -> None:
     kept = [row["quality_kept"] for row in few_labels.rows if row["label_type"] == "distilled"]
     assert kept == sorted(kept)
 
@@ -141,13 +145,12 @@ def test_students_are_those_of_the_other_experiments(tiny: Measured) -> None:
 
 def test_widths_are_read_checked_and_refused() -> None:
     experiment = EXPERIMENTS["student-size"]
-    settings = experiment.settings_from_text({"student_widths": "8,16"})
+    settings = experiment.settings.from_texts({"student_widths": "8,16"})
     assert isinstance(settings, StudentSizeSettings)
     assert settings.student_widths == (8, 16)
     for text in ("0", "8,8", "1025", "8;16", "1.5", ",".join(map(str, range(1, 14)))):
         with pytest.raises(ValueError, match="student_width"):
-            experiment.settings_from_text({"student_widths": text})
-    assert PARAMETERS["student_widths"].help
+            experiment.settings.from_texts({"student_widths": text})
 
 
 def test_work_grows_with_every_width() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kdcore.claims import gradient_changes
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.t_squared import TSquaredMeasured, TSquaredSettings, t_squared
+from kdcore.experiments.t_squared import (
+    TSquaredMeasured,
+    TSquaredSettings,
+    factor,
+    gradient_changes,
+    t_squared,
+)
 from kdcore.losses import alpha_without_factor, cross_entropy, distillation_loss, kl_divergence
-from kdcore.visit.evidence import factor
 from pages.common import run_words
 
 
@@ -96,6 +100,6 @@ def test_gradient_changes_are_powers_of_ten(measured: TSquaredMeasured) -> None:
 
 
 def test_other_results_have_no_soft_gradients() -> None:
-    result = EXPERIMENTS["balance"].run(EXPERIMENTS["balance"].settings(seeds=2))  # type: ignore[call-arg]
+    result = EXPERIMENTS["balance"].run(EXPERIMENTS["balance"].settings(seeds=2))
     with pytest.raises(ValueError, match="no soft gradients"):
         gradient_changes(result)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from kdcore.experiments.common import Result
 from safetensors import safe_open
 from scipy.special import stdtrit
 
@@ -21,7 +20,8 @@ from kdcore.data import digits
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.balance import BalanceSettings
 from kdcore.experiments.controls import ControlsSettings
-from kdcore.experiments.lab import LabResult, LabSettings, lab
+from kdcore.experiments.lab import EXPERIMENT, LabResult, LabSettings
+from kdcore.experiments.result import Measured, Result
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.models import MLPStack
 from kdcore.take_home import as_onnx, as_safetensors, as_script, has_script, metadata
@@ -44,12 +44,12 @@ DEEP = LabSettings(
 
 @pytest.fixture(scope="module")
 def plain() -> LabResult:
-    return lab(PLAIN)
+    return EXPERIMENT.run(PLAIN)
 
 
 @pytest.fixture(scope="module")
 def deep() -> LabResult:
-    return lab(DEEP)
+    return EXPERIMENT.run(DEEP)
 
 
 @pytest.fixture(params=["plain", "deep"])
@@ -87,12 +87,12 @@ def printed(output: str) -> dict[str, tuple[float, ...]]:
 def expected_of_lab(result: LabResult) -> dict[str, tuple[float, float]]:
     student = f"T = {result.settings.temperature:g}, alpha = {result.settings.alpha:g}"
     intervals = {
-        "teacher: accuracy": result.teacher,
-        "hard labels: accuracy": result.hard,
-        "hard labels: agreement": result.hard_agreement,
-        f"{student}: accuracy": result.distilled,
-        f"{student}: agreement": result.distilled_agreement,
-        f"{student}: gain": result.gain,
+        "teacher: accuracy": result.measured.teacher,
+        "hard labels: accuracy": result.measured.hard,
+        "hard labels: agreement": result.measured.hard_agreement,
+        f"{student}: accuracy": result.measured.distilled,
+        f"{student}: agreement": result.measured.distilled_agreement,
+        f"{student}: gain": result.measured.gain,
     }
     return {name: (100 * i.mean, 100 * i.half_width) for name, i in intervals.items()}
 
@@ -111,7 +111,7 @@ def test_the_script_gives_the_figures_of_the_engine(result: LabResult, tmp_path:
         assert figures[name][0] == pytest.approx(mean, abs=0.1), name
         # With two seeds, an image that one of them reads differently widens the interval by 0.7.
         assert figures[name][1] == pytest.approx(half_width, abs=0.8), name
-    assert re.search(rf": gain .* {result.verdict}$", output, re.MULTILINE)
+    assert re.search(rf": gain .* {result.measured.verdict}$", output, re.MULTILINE)
     assert "The figures agree with the app's" in output
 
 
@@ -210,7 +210,7 @@ def test_a_run_has_a_script_or_says_that_it_has_none() -> None:
     for settings in (LabSettings(), TemperatureSettings(), BalanceSettings()):
         assert has_script(settings)
     assert not has_script(ControlsSettings())
-    result = Result("controls", ControlsSettings(), measured=None, seconds=0)  # type: ignore[arg-type]
+    result = Result(EXPERIMENTS["controls"], ControlsSettings(), Measured([]), 0.0)
     with pytest.raises(ValueError, match="no script for controls"):
         as_script(result)
 
@@ -231,7 +231,7 @@ def logits_of(code: str, folder: Path, ask: str) -> np.ndarray[Any, Any]:
 def test_the_page_tells_how_to_load_the_safetensors_and_they_give_its_logits(
     result: LabResult, tmp_path: Path
 ) -> None:
-    student = result.networks["distilled"]
+    student = result.measured.networks["distilled"]
     path = tmp_path / file_names(result.settings)["safetensors"]
     path.write_bytes(as_safetensors(student, {}))
     logits = logits_of(
@@ -241,13 +241,13 @@ def test_the_page_tells_how_to_load_the_safetensors_and_they_give_its_logits(
         "logits = student(torch.tensor(np.load('pixels.npy'))).detach().numpy()",
     )
     np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
-    np.testing.assert_allclose(logits, result.example_logits["distilled"], atol=1e-4)
+    np.testing.assert_allclose(logits, result.measured.example_logits["distilled"], atol=1e-4)
 
 
 def test_the_page_tells_how_to_load_the_onnx_and_it_gives_its_logits_without_torch(
     result: LabResult, tmp_path: Path
 ) -> None:
-    student = result.networks["distilled"]
+    student = result.measured.networks["distilled"]
     path = tmp_path / file_names(result.settings)["onnx"]
     path.write_bytes(as_onnx(student, {"network": "distilled"}))
     logits = logits_of(
@@ -267,7 +267,7 @@ def test_the_page_tells_how_to_load_the_onnx_and_it_gives_its_logits_without_tor
 def test_the_files_say_what_they_are(plain: LabResult, tmp_path: Path) -> None:
     about = metadata(plain, "distilled")
     path = tmp_path / "student.safetensors"
-    path.write_bytes(as_safetensors(plain.networks["distilled"], about))
+    path.write_bytes(as_safetensors(plain.measured.networks["distilled"], about))
     with safe_open(path, "pt") as file:
         said = file.metadata()
         shapes = {name: tuple(file.get_tensor(name).shape) for name in file.keys()}  # noqa: SIM118

@@ -8,26 +8,22 @@ from typing import Any
 
 import pytest
 import torch
-from kdcore.experiments.common import Measured, Result
 
-from kdcore.claims import ClaimVerdict
+from kdcore.claims import ClaimVerdict, Judgement
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.balance import BalanceSettings
-from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.experiments.balance import BalanceSettings, mixture
+from kdcore.experiments.controls import similarity
+from kdcore.experiments.result import AnyResult, Measured, Result
+from kdcore.experiments.student_size import deployment
+from kdcore.experiments.teacher_size import bigger_teacher
+from kdcore.experiments.temperature import EXPERIMENT, TemperatureSettings, sweet_spot
 from kdcore.statistics import Interval, paired_difference, verdict
 from kdcore.visit.evidence import (
     CLAIMS,
-    Judgement,
-    balance,
-    bigger_teacher,
     claims_tested,
-    deployment,
     differing_settings,
-    judgements,
     on_claim,
     overall,
-    similarity,
-    sweet_spot,
     tally,
     what_separates,
 )
@@ -35,7 +31,7 @@ from pages.common import run_words
 from pages.common.words import words
 
 
-def result(keys: dict[str, list[Any]], *means: float, baseline: int = 0) -> Result:
+def result(keys: dict[str, list[Any]], *means: float, baseline: int = 0) -> AnyResult:
     """A result of eight seeds whose accuracies lie closely around the means."""
     draw = torch.Generator().manual_seed(0)
     accuracy = torch.tensor(means) + 0.02 * torch.randn(8, 1, generator=draw)
@@ -44,10 +40,10 @@ def result(keys: dict[str, list[Any]], *means: float, baseline: int = 0) -> Resu
     for i, row in enumerate(rows):
         gain = paired_difference(accuracy[:, i], accuracy[:, baseline])
         row["verdict"] = None if i == baseline else verdict(gain)
-    return Result("test", TemperatureSettings(), Measured(rows, accuracy), 0.0)
+    return Result(EXPERIMENT, TemperatureSettings(seeds=8), Measured(rows, accuracy), 0.0)
 
 
-def temperatures(values: list[float], entropies: list[float], *means: float) -> Result:
+def temperatures(values: list[float], entropies: list[float], *means: float) -> AnyResult:
     return result(
         {"temperature": [None, *values], "soft_label_entropy": [None, *entropies]}, *means
     )
@@ -109,10 +105,10 @@ def test_similarity_is_measured_against_the_nearest_rival() -> None:
 
 def test_balance_compares_the_best_mixture_with_the_better_end() -> None:
     keys = {"alpha": [0.0, 0.5, 0.9, 1.0]}
-    found = balance(result(keys, 0.7, 0.85, 0.9, 0.88, baseline=3))
+    found = mixture(result(keys, 0.7, 0.85, 0.9, 0.88, baseline=3))
     assert (found.verdict, found.said["first"], found.said["second"]) == ("supported", "0.9", "1")
     assert found.figure.mean == pytest.approx(0.02, abs=0.002)
-    turned = balance(result(keys, 0.95, 0.85, 0.9, 0.88, baseline=3))
+    turned = mixture(result(keys, 0.95, 0.85, 0.9, 0.88, baseline=3))
     assert (turned.verdict, turned.said["second"]) == ("contradicted", "0")
 
 
@@ -140,8 +136,10 @@ def student(width: int, kind: str, share: float, kept: float, said: str | None) 
     }
 
 
-def students(*rows: dict[str, Any]) -> Result:
-    return Result("test", TemperatureSettings(), Measured(list(rows), torch.rand(8, len(rows))), 0)
+def students(*rows: dict[str, Any]) -> AnyResult:
+    return Result(
+        EXPERIMENT, TemperatureSettings(seeds=8), Measured(list(rows), torch.rand(8, len(rows))), 0
+    )
 
 
 def test_deployment_names_the_smallest_student_that_does_it() -> None:
@@ -186,9 +184,8 @@ def test_deployment_names_the_best_small_one_where_none_does_it() -> None:
 def test_each_claim_has_an_experiment_a_lesson_and_words() -> None:
     assert len(CLAIMS) == 6
     for claim in CLAIMS:
-        assert claim.experiment in EXPERIMENTS
-        text = words("takeaways")["claims"][claim.name]
-        assert words(text["lesson"])["menu"]
+        assert claim.experiment in EXPERIMENTS.values()
+        text = words(claim.experiment.page)["claims"][claim.name]
         answers = text["answers"]
         assert sum(answer["right"] for answer in answers) == 1
         assert len({answer["feedback"] for answer in answers}) == len(answers)
@@ -196,29 +193,29 @@ def test_each_claim_has_an_experiment_a_lesson_and_words() -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
 def test_the_default_run_of_a_claim_is_judged(claim: Any) -> None:
-    outcome = EXPERIMENTS[claim.experiment].run(EXPERIMENTS[claim.experiment].settings())
-    said = judgements(outcome)
+    outcome = claim.experiment.run(claim.experiment.settings())
+    said = outcome.judgements()
     assert list(said) == [claim.name]
-    text = words("takeaways")["claims"][claim.name]["measured"]
-    shown = text.format(figure="1", gain="2", **said[claim.name].said)
+    text = words(claim.experiment.page)["claims"][claim.name]
+    shown = text["measured"].format(figure="1", gain="2", **said[claim.name].said)
     assert "{" not in shown
     assert said[claim.name].figure.n == len(outcome.accuracy)
 
 
 def test_the_verdict_on_balance_turns_with_the_settings() -> None:
     experiment = EXPERIMENTS["balance"]
-    mixed = balance(experiment.run(BalanceSettings(seeds=20)))
+    mixed = mixture(experiment.run(BalanceSettings(seeds=20)))
     assert mixed.verdict == "supported"
     strong = BalanceSettings(seeds=20, labels=50, teacher_labels=900, alphas=(0.0, 0.8, 1.0))
-    alone = balance(experiment.run(strong))
+    alone = mixture(experiment.run(strong))
     assert alone.verdict == "contradicted"
     assert alone.said["second"] == "0"
 
 
 def test_an_experiment_that_tests_no_claim_says_nothing_of_any() -> None:
-    keys = {"generation": [0, 1]}
-    outcome = result(keys, 0.8, 0.9)
-    assert judgements(outcome) == {}
+    lab = EXPERIMENTS["lab"]
+    outcome = Result(lab, lab.settings(), Measured([]), 0.0)
+    assert outcome.judgements() == {}
 
 
 # ------------------------------------------------------------------------------ many runs

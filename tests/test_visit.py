@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kdcore.statistics import mean_interval, paired_difference
-from kdcore.visit.evidence import CLAIMS, Claim
+from kdcore.visit.evidence import CLAIMS, Takeaway
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
 from tests.test_runs import NOON
@@ -114,10 +114,10 @@ def test_the_reopened_lab_and_the_ideas_that_use_its_default_run_are_one_run() -
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit(claim: Claim) -> None:
+def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit(claim: Takeaway) -> None:
     page = opened("takeaways")
     text = words("takeaways")
-    answers = text["claims"][claim.name]["answers"]
+    answers = words(claim.experiment.page)["claims"][claim.name]["answers"]
     for number, answer in enumerate(answers):
         page.radio(key=f"takeaways.answer-{claim.name}").set_value(number)
         finished(page)

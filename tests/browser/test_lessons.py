@@ -8,16 +8,11 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages.common.frame import NAVIGATION
+from pages.common import course
 from pages.common.words import words
 from tests.browser.conftest import Visit
 
-LESSONS = [
-    entry.name
-    for entries in NAVIGATION.values()
-    for entry in entries
-    if "predict" in words(entry.name)
-]
+LESSONS = [entry.name for entry in course.pages() if "predict" in words(entry.name)]
 STEPS = ("Run", "Compare", "Explain", "Try")
 CHART = '[data-testid="stPlotlyChart"]'
 

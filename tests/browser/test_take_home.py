@@ -8,7 +8,7 @@ import torch
 from playwright.sync_api import Page, expect
 from safetensors.torch import load_file
 
-from kdcore.experiments.lab import LabSettings, lab
+from kdcore.experiments.lab import EXPERIMENT, LabSettings
 from kdcore.take_home import as_onnx, as_script, metadata
 from tests.browser.conftest import Visit
 from tests.browser.test_lab import wait_for_result
@@ -25,8 +25,8 @@ def download(page: Page, button: str, folder: Path) -> Path:
 def test_a_run_is_taken_home_from_the_lab(app: str, visit: Visit, tmp_path: Path) -> None:
     page = visit(f"{app}/?v=1&temperature=2&alpha=0.1&student_hidden=16", width=1280)
     wait_for_result(page)
-    result = lab(LabSettings(temperature=2, alpha=0.1, student_hidden=(16,)))
-    student, about = result.networks["distilled"], metadata(result, "distilled")
+    result = EXPERIMENT.run(LabSettings(temperature=2, alpha=0.1, student_hidden=(16,)))
+    student, about = result.measured.networks["distilled"], metadata(result, "distilled")
 
     script = download(page, "Run as Python script", tmp_path)
     assert script.name == "distil-16-T2-alpha0.1.py"
