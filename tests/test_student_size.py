@@ -11,7 +11,7 @@ from kdcore import distillation
 from kdcore.data import digits
 from kdcore.distillation import train_teachers
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.result import Measured, train_students
+from kdcore.experiments.result import AnyResult, Measured, train_students
 from kdcore.experiments.student_size import (
     StudentSizeSettings,
     how_much_smaller,
