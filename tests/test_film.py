@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from kdcore.experiments.playground import MeasuredFilms, PlaygroundSettings, playground
 from kdcore.losses import soft_labels
 from kdcore.playground.film import (
     FRAMES,
     GRID,
     Film,
-    PlaygroundResult,
-    PlaygroundSettings,
-    playground,
 )
 from kdcore.playground.film import grid as grid_cells
 from kdcore.playground.own import OwnPoints, clicked_points
@@ -21,11 +19,11 @@ from kdcore.playground.shapes import TEST_POINTS
 
 
 @pytest.fixture(scope="module")
-def blobs() -> PlaygroundResult:
+def blobs() -> MeasuredFilms:
     return playground(PlaygroundSettings(plane="blobs"))
 
 
-def films(result: PlaygroundResult) -> list[Film]:
+def films(result: MeasuredFilms) -> list[Film]:
     return [result.teacher, result.hard, result.distilled]
 
 
@@ -39,7 +37,7 @@ def test_every_film_has_all_frames_however_many_points_there_are(points: int) ->
         assert film.samples_seen[0] == 0
 
 
-def test_the_last_frame_is_what_the_trained_networks_say(blobs: PlaygroundResult) -> None:
+def test_the_last_frame_is_what_the_trained_networks_say(blobs: MeasuredFilms) -> None:
     cells = grid_cells(blobs.reach)
     teacher = blobs.teacher_stack.logits(cells)[0, 0]
     students = blobs.students_stack.logits(cells)[0]
@@ -53,7 +51,7 @@ def test_the_last_frame_is_what_the_trained_networks_say(blobs: PlaygroundResult
 
 
 def test_accuracy_of_the_last_frame_is_that_of_the_networks_on_held_out_points(
-    blobs: PlaygroundResult,
+    blobs: MeasuredFilms,
 ) -> None:
     test = blobs.plane.dataset.test
     answers = blobs.students_stack.logits(test.inputs)[0].argmax(-1)
@@ -62,7 +60,7 @@ def test_accuracy_of_the_last_frame_is_that_of_the_networks_on_held_out_points(
     assert blobs.points_measured_on == TEST_POINTS
 
 
-def test_the_grid_holds_every_point_and_starts_at_the_bottom_left(blobs: PlaygroundResult) -> None:
+def test_the_grid_holds_every_point_and_starts_at_the_bottom_left(blobs: MeasuredFilms) -> None:
     cells = grid_cells(blobs.reach)
     assert cells.abs().max() < blobs.reach
     assert blobs.plane.dataset.training.inputs.abs().max() < blobs.reach
@@ -73,7 +71,7 @@ def test_the_grid_holds_every_point_and_starts_at_the_bottom_left(blobs: Playgro
 
 @pytest.mark.parametrize("changed", [{"temperature": 15.0}, {"alpha": 0.8}])
 def test_t_and_alpha_change_the_distilled_student_only(
-    blobs: PlaygroundResult, changed: dict[str, float]
+    blobs: MeasuredFilms, changed: dict[str, float]
 ) -> None:
     other = playground(PlaygroundSettings(plane="blobs", **changed))  # type: ignore[arg-type]
     assert np.array_equal(other.hard.logits, blobs.hard.logits)
@@ -86,15 +84,15 @@ def test_with_alpha_1_both_students_are_one() -> None:
     assert np.array_equal(result.hard.logits, result.distilled.logits)
 
 
-def test_the_same_settings_make_the_same_film(blobs: PlaygroundResult) -> None:
+def test_the_same_settings_make_the_same_film(blobs: MeasuredFilms) -> None:
     again = playground(PlaygroundSettings(plane="blobs"))
     assert all(
         np.array_equal(a.logits, b.logits) for a, b in zip(films(blobs), films(again), strict=True)
     )
 
 
-def test_the_students_see_only_their_labels(blobs: PlaygroundResult) -> None:
-    assert len(blobs.seen) == 4 * blobs.settings.labels_per_class
+def test_the_students_see_only_their_labels(blobs: MeasuredFilms) -> None:
+    assert len(blobs.seen) == 4 * PlaygroundSettings().labels_per_class
 
 
 def test_soft_labels_help_where_the_ring_is_hardly_labelled() -> None:
