@@ -302,6 +302,9 @@ def test_each_experiment_becomes_a_run_with_words_for_all_of_it(name: str) -> No
     few = {"seeds": 2} if "seeds" in experiment.settings.parameters() else {}
     result = experiment.run(experiment.settings(**(few | SMALL.get(name, {}))))
     run = add(RunLog(), summarise(result))
+    if experiment.stands_for is not None:
+        result = experiment.stands_for(result)
+        name = result.name
     assert len(run.summary.conditions) == len(result.rows)
     names = [run_words.condition(condition, name) for condition in run.summary.conditions]
     assert len(set(names)) == len(names), "two conditions of a run have the same name"
