@@ -18,6 +18,10 @@ ClaimVerdict = Literal["supported", "contradicted", "undecided"]
 Position = Literal["low", "inside", "high", "alike"]
 Pattern = Literal["low", "inside", "high", "alike", "nothing", "hurts"]
 
+#: A difference in accuracy that does not matter: one point. Where a rule asks whether something is
+#: as good as something else, it asks for less than that with the whole interval.
+MARGIN = 0.01
+
 #: What a figure measures: a difference of accuracies, a share, or something else.
 Unit = Literal["points", "percent", "number"]
 

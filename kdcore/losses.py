@@ -430,6 +430,32 @@ def relational_loss(student_features: Tensor, teacher_features: Tensor) -> Tenso
     return torch.nn.functional.huber_loss(student, teacher, reduction="none").mean(dim=-1)
 
 
+def relational_angle_loss(student_features: Tensor, teacher_features: Tensor) -> Tensor:
+    """Return how differently student and teacher see triples of examples: one value per model.
+
+        mean over triples n, m, k of Huber(cos_student(n, m, k) − cos_teacher(n, m, k))
+        cos(n, m, k) = ⟨e_nm, e_km⟩,   e_nm = (h_n − h_m) / ‖h_n − h_m‖
+
+    The angle at m in the triangle of the three. Examples in the same place have none: cos is 0.
+
+    Parameters
+    ----------
+    student_features, teacher_features
+        ``[..., N, d]``, each with its own d; N is at least 3.
+
+    Notes
+    -----
+    Park et al. (2019), *Relational knowledge distillation*: the angle-wise loss.
+    """
+    student = _cosines(student_features)
+    teacher = _cosines(teacher_features.detach())
+    student, teacher = torch.broadcast_tensors(student, teacher)
+    huber = torch.nn.functional.huber_loss(student, teacher, reduction="none")
+    N = student_features.shape[-2]
+    # Where two of the three are one and the same, both cosines are 0, or both are 1.
+    return huber.sum(dim=(-3, -2, -1)) / (N * (N - 1) * (N - 2))
+
+
 def _soft_difference(
     student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, class_axis: int
 ) -> Tensor:
@@ -462,6 +488,15 @@ def _relative_distances(features: Tensor) -> Tensor:
     first, second = torch.triu_indices(features.shape[-2], features.shape[-2], offset=1)
     distances = torch.cdist(features, features)[..., first, second]
     return distances / distances.mean(dim=-1, keepdim=True).clamp_min(1e-12)
+
+
+def _cosines(features: Tensor) -> Tensor:
+    """Return cos(n, m, k) at ``[..., m, n, k]``: ``[..., N, d]`` → ``[..., N, N, N]``."""
+    apart = features.unsqueeze(-3) - features.unsqueeze(-2)  # [..., m, n, d]: h_n − h_m
+    length = apart.norm(dim=-1, keepdim=True)
+    # Divided by ∞ where there is no direction, so that no gradient comes from there either.
+    directions = apart / torch.where(length > 0, length, torch.inf)
+    return directions @ directions.mT
 
 
 def _at_temperature(logits: Tensor, temperature: float | Tensor) -> Tensor:

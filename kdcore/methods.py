@@ -28,6 +28,7 @@ from kdcore.losses import (
     decoupled_loss,
     hint_gradient,
     mutual_gradient,
+    relational_angle_loss,
     relational_loss,
 )
 from kdcore.models import MLPStack, initial_layers
@@ -159,8 +160,8 @@ def decoupled(task: Task, monitor: Monitor = SILENT) -> Trained:
 def relational(task: Task, monitor: Monitor = SILENT) -> Trained:
     """Space the examples of a batch out as the teacher does, beside the hard labels.
 
-    Park et al. (2019), *Relational knowledge distillation*, the distance-wise loss, between the
-    last hidden layers.
+    Park et al. (2019), *Relational knowledge distillation*, the distance-wise and the angle-wise
+    loss together (RKD-DA), between the last hidden layers.
     """
     return task.train(Relational(task), monitor, "rkd")
 
@@ -292,22 +293,32 @@ class MutualLearning:
 
 
 class Decoupled:
-    """α · cross-entropy + (1 − α) · :func:`~kdcore.losses.decoupled_loss`."""
+    """Cross-entropy + w · :func:`~kdcore.losses.decoupled_loss`, where w grows from 0 to 1.
+
+    As Zhao et al. (2022) train on CIFAR-100: the cross-entropy has the weight 1, no balance α is
+    struck, and the teacher is faded in over the first 20 of 240 epochs. One objective is for one
+    training: it counts its steps.
+    """
 
     #: The paper's weights for CIFAR-100.
     TARGET_WEIGHT = 1.0
     NON_TARGET_WEIGHT = 8.0
+    #: Share of the training over which the teacher is faded in.
+    WARM_UP = 20 / 240
 
     def __init__(self, task: Task) -> None:
         self._labels = task.labels
         self._teacher_logits = BatchTable(task.teachers.training_logits)
         self._temperature = task.temperature
-        self._alpha = task.alpha
+        self._warm_up_steps = self.WARM_UP * TrainingSettings(task.samples).steps
+        self._step = 0
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> Pulls:
         logits = activations[-1].detach().requires_grad_()
         teacher_logits = self._teacher_logits.batch(rows)[:, 0].mT
         targets = self._labels.gather(1, rows)
+        self._step += 1
+        weight = min(1.0, self._step / self._warm_up_steps)
         with torch.enable_grad():
             matched = decoupled_loss(
                 logits.mT,
@@ -317,16 +328,21 @@ class Decoupled:
                 self.TARGET_WEIGHT,
                 self.NON_TARGET_WEIGHT,
             ).total
-            loss = self._alpha * cross_entropy(logits.mT, targets) + (1 - self._alpha) * matched
+            loss = cross_entropy(logits.mT, targets) + weight * matched
             (gradient,) = torch.autograd.grad(loss.sum(), logits)
         return [(activations[-1], gradient)]
 
 
 class Relational:
-    """Cross-entropy + λ · :func:`~kdcore.losses.relational_loss` between last hidden layers."""
+    """Cross-entropy + λ_d · distance-wise + λ_a · angle-wise loss between last hidden layers.
 
-    #: The paper's weight beside the cross-entropy.
-    WEIGHT = 25.0
+    The losses are :func:`~kdcore.losses.relational_loss` and
+    :func:`~kdcore.losses.relational_angle_loss`.
+    """
+
+    #: The paper's weights beside the cross-entropy.
+    DISTANCE_WEIGHT = 25.0
+    ANGLE_WEIGHT = 50.0
 
     def __init__(self, task: Task) -> None:
         self._hard = HardLabels(task.labels, task.dataset.classes)
@@ -335,25 +351,31 @@ class Relational:
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> Pulls:
         hidden = activations[LAST_HIDDEN].detach().requires_grad_()
-        teacher_features = self._teacher_features.batch(rows)[:, 0].mT
+        teacher = self._teacher_features.batch(rows)[:, 0].mT
         with torch.enable_grad():
-            loss = self.WEIGHT * relational_loss(hidden.mT, teacher_features)
-            (gradient,) = torch.autograd.grad(loss.sum(), hidden)
+            distances = self.DISTANCE_WEIGHT * relational_loss(hidden.mT, teacher)
+            angles = self.ANGLE_WEIGHT * relational_angle_loss(hidden.mT, teacher)
+            (gradient,) = torch.autograd.grad((distances + angles).sum(), hidden)
         return [*self._hard(activations, rows), (activations[LAST_HIDDEN], gradient)]
 
 
 def born_again(task: Task, monitor: Monitor = SILENT) -> list[Trained]:
     """Return all generations: the first learns from hard labels, each other from the one before.
 
-    All start from the same weights and see the same batches, so that nothing but their teacher
-    tells them apart.
+    Each starts from weights of its own and sees the same batches. With the weights of the one
+    before it would soon say what that one says, and be no second opinion.
+
+    Notes
+    -----
+    Furlanello et al. (2018), *Born-again neural networks*: each generation is initialised with
+    another random seed.
     """
     generations: list[Trained] = []
     objective: Objective = HardLabels(task.labels, task.dataset.classes)
     count = 1 + task.generations
     for number in range(count):
         part = Part(monitor, number / count, (number + 1) / count)
-        generations.append(task.train(objective, part, f"generation {number}"))
+        generations.append(task.train(objective, part, f"generation {number}", peers=(number,)))
         teacher_logits = generations[-1].stack.logits(task.dataset.training.inputs)[:, 0]
         objective = Response(task.labels, teacher_logits, (task.temperature,), (task.alpha,))
     return generations

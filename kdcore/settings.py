@@ -222,6 +222,8 @@ _SHAPES = ((16,), (64,), (256,), (256, 128), (512, 256, 128))
 TEACHER_WIDTHS = ((8,), (16,), (32,), (64,), (128,), (256,), (512,))
 
 TEMPERATURE = Number("temperature", 0.1, 100, 4.0, Steps(0.5, 20.0, 0.5))
+#: One to compare another with.
+LOW_TEMPERATURE = Number("low_temperature", 0.1, 100, 2.0, Steps(0.5, 20.0, 0.5))
 ALPHA = Number("alpha", 0, 1, 0.3, Steps(0.0, 1.0, 0.05))
 LABELS = Number("labels", 10, POOL, 50, (20, 50, 100, 200, 300, 900), whole=True)
 SEEDS = Number("seeds", 2, 1000, 10, (5, 7, 10, 12, 20, 40), whole=True)

@@ -26,7 +26,7 @@ from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.randomness import generator
 from kdcore.settings import ALPHA, LABELS, STUDENT_HIDDEN, TEMPERATURE, Settings, setting
-from kdcore.statistics import Interval, paired_difference, verdict
+from kdcore.statistics import Interval, Verdict, paired_difference, verdict, verdicts
 from kdcore.targets import logits_of, shuffled, smoothed
 from kdcore.training import TrainingSettings
 
@@ -171,8 +171,14 @@ def _examples(dataset: Dataset, targets: dict[str, Tensor]) -> tuple[Example, ..
 
 # --------------------------------------------------------------------------- what a run says
 
+#: Targets of the same confidence, which know nothing of class similarity.
+IMPOSTORS = ("smoothed", "shuffled")
 #: What soft labels are compared with.
-RIVALS = tuple(name for name in TARGETS if name != "soft")
+RIVALS = ("hard", *IMPOSTORS)
+
+ControlsPattern = Literal[
+    "order", "softness", "any", "nothing", "hard-wins", "smoothed-wins", "shuffled-wins"
+]
 
 
 def soft_over(result: AnyResult, other: str) -> Interval:
@@ -184,40 +190,62 @@ def soft_over(result: AnyResult, other: str) -> Interval:
     )
 
 
-def controls_pattern(result: AnyResult) -> Literal["order", "softness", "any", "nothing"]:
-    """Say what of the soft labels carries their gain.
+def soft_against(result: AnyResult) -> dict[str, Verdict]:
+    """Return the verdict on soft labels against each of :data:`RIVALS`, all looked at together."""
+    together = verdicts([soft_over(result, other) for other in RIVALS])
+    return dict(zip(RIVALS, together, strict=True))
 
-    ``"order"``: they beat both controls, so which wrong answers are likely; ``"softness"``: evenly
-    smoothed ones may do as well; ``"any"``: even shuffled ones may; ``"nothing"``: no gain.
+
+def controls_pattern(result: AnyResult) -> ControlsPattern:
+    """Say what of the soft labels carries their gain, or what beats them.
+
+    ``"shuffled-wins"``, ``"smoothed-wins"``, ``"hard-wins"``: that target beats them, looked at in
+    this order. Else ``"nothing"``: no clear gain over hard labels; ``"any"``: even shuffled ones
+    may do as well; ``"softness"``: evenly smoothed ones may; ``"order"``: they beat both controls,
+    so which wrong answers are likely carries it.
     """
-    if verdict(soft_over(result, "hard")) != "helps":
+    against = soft_against(result)
+    if against["shuffled"] == "hurts":
+        return "shuffled-wins"
+    if against["smoothed"] == "hurts":
+        return "smoothed-wins"
+    if against["hard"] == "hurts":
+        return "hard-wins"
+    if against["hard"] != "helps":
         return "nothing"
-    if verdict(soft_over(result, "shuffled")) != "helps":
+    if against["shuffled"] != "helps":
         return "any"
-    return "order" if verdict(soft_over(result, "smoothed")) == "helps" else "softness"
+    return "order" if against["smoothed"] == "helps" else "softness"
 
 
 def soft_labels_carry_similarity(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that soft labels carry class similarity which hard labels discard.
 
-    Supported if the soft labels beat hard, smoothed and shuffled ones, each by its paired interval;
-    contradicted if any of these beats them.
+    Supported if the soft labels beat both targets that are only as soft, each by its own paired
+    interval; contradicted if one of these beats them, both looked at together. Whether they beat
+    the hard labels is another question: with many labels they carry similarity, and it is not
+    needed any more.
     """
-    verdicts = {verdict(soft_over(result, other)) for other in RIVALS}
-    if "hurts" in verdicts:
+    over = [soft_over(result, other) for other in IMPOSTORS]
+    if "hurts" in verdicts(over):
         return "contradicted"
-    return "supported" if verdicts == {"helps"} else "undecided"
+    return "supported" if all(verdict(each) == "helps" for each in over) else "undecided"
 
 
 def similarity(result: AnyResult) -> Judgement:
     """Soft labels carry class similarity that hard labels discard: by the controls.
 
-    The figure is the gain of soft labels over the target that comes nearest to them.
+    The figure is the gain of soft labels over the impostor that comes nearest to them; beside it
+    stands their gain over hard labels.
     """
-    gains = {name: soft_over(result, name) for name in RIVALS}
+    gains = {name: soft_over(result, name) for name in IMPOSTORS}
     nearest = min(gains, key=lambda name: gains[name].low)
-    verdict = soft_labels_carry_similarity(result)
-    return Judgement(verdict, gains[nearest], {"other": nearest})
+    return Judgement(
+        soft_labels_carry_similarity(result),
+        gains[nearest],
+        {"other": nearest},
+        soft_over(result, "hard"),
+    )
 
 
 EXPERIMENT = Experiment(

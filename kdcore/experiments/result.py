@@ -25,7 +25,7 @@ from kdcore.losses import entropy, soft_labels
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.settings import STUDENT_SAMPLES, TEACHER_EPOCHS, CheckedSettings
-from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.statistics import Interval, mean_interval, paired_difference, verdict, verdicts
 from kdcore.training import TrainingSettings
 from kdcore.words import words
 
@@ -147,9 +147,10 @@ class Experiment(Generic[S, M]):
         return str(words(self.page)["experiments"][self.name]["question"])
 
     def run(self, settings: S, monitor: Monitor = SILENT) -> Result[S, M]:
-        """Run the experiment and time it."""
+        """Run the experiment and time it; the verdicts of its table are made together."""
         started = time.perf_counter()
         measured = self.function(settings, monitor)
+        mark_together(measured.rows, len(settings.seed_numbers))
         return Result(self, settings, measured, time.perf_counter() - started)
 
 
@@ -224,7 +225,8 @@ def draw_labels(
 def accuracy_columns(accuracy: Tensor, baseline: Tensor | None) -> Row:
     """Return accuracy, its interval, and the paired gain over a baseline with its verdict.
 
-    Both are ``[S]``. The baseline's own row has no gain.
+    Both are ``[S]``. The baseline's own row has no gain. The verdict is on this row alone; those
+    of a whole table are :func:`mark_together`'s.
     """
     mean = mean_interval(accuracy)
     row: Row = {"student_accuracy": mean.mean, "student_accuracy_ci": mean.half_width}
@@ -232,6 +234,29 @@ def accuracy_columns(accuracy: Tensor, baseline: Tensor | None) -> Row:
         return row | {"gain": None, "gain_ci": None, "verdict": None}
     gain = paired_difference(accuracy, baseline)
     return row | {"gain": gain.mean, "gain_ci": gain.half_width, "verdict": verdict(gain)}
+
+
+def mark_together(rows: Sequence[Row], seeds: int) -> None:
+    """Give the gains of a table the verdicts that they have together, in place.
+
+    All of them count as one family (:func:`~kdcore.statistics.verdicts`): a column ``verdict`` is
+    made anew from ``gain`` and ``gain_ci``, one such as ``ensemble_verdict`` from ``ensemble_gain``
+    and ``ensemble_gain_ci``. So no experiment can forget it.
+    """
+    marked = [
+        (row, column, Interval(row[gain], row[f"{gain}_ci"], seeds))
+        for row in rows
+        for column in row
+        if (gain := _gain_of(column)) in row and row[column] is not None
+    ]
+    together = verdicts([gain for _, _, gain in marked])
+    for (row, column, _), said in zip(marked, together, strict=True):
+        row[column] = said
+
+
+def _gain_of(column: str) -> str | None:
+    """Return which gain a column of verdicts is on; none if it holds no verdicts."""
+    return f"{column.removesuffix('verdict')}gain" if column.endswith("verdict") else None
 
 
 def difference(result: AnyResult, first: int, second: int) -> Interval:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from kdcore.claims import Claim, ClaimVerdict, Judgement
+from kdcore.claims import MARGIN, Claim, ClaimVerdict, Judgement, best_row
 from kdcore.data import digits
 from kdcore.distillation import layer_sizes, train_teachers
 from kdcore.experiments.result import (
@@ -18,6 +18,7 @@ from kdcore.experiments.result import (
     MeasuredCurve,
     Row,
     accuracy_columns,
+    difference,
     measured_curve,
     teacher_samples,
     train_students,
@@ -25,6 +26,7 @@ from kdcore.experiments.result import (
 from kdcore.models import parameter_count
 from kdcore.monitor import SILENT, Monitor, Part
 from kdcore.practice.latency import BYTES_PER_PARAMETER, multiply_adds
+from kdcore.randomness import generator
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -34,7 +36,15 @@ from kdcore.settings import (
     Settings,
     setting,
 )
-from kdcore.statistics import Interval, mean_interval, not_told_apart, paired_difference, verdict
+from kdcore.statistics import (
+    Floats,
+    Interval,
+    Range,
+    as_good,
+    bootstrap_interval,
+    mean_interval,
+    verdicts,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +122,10 @@ MOST = 0.95
 FRACTION = 0.5
 
 
+#: How often seeds are drawn for the interval of "times smaller".
+DRAWS = 2000
+
+
 @dataclass(frozen=True)
 class SameAccuracy:
     """The smallest students that read as well as the best hard-label student; rows of a table."""
@@ -122,13 +136,19 @@ class SameAccuracy:
     smallest_distilled: Row | None
     #: Accuracy of the smallest distilled student less that of the best hard-label one, paired.
     difference: Interval | None
+    #: How many times fewer parameters are enough if the student is distilled, with a bootstrap
+    #: interval over seeds; 0 stands for seeds of which no distilled student reads as well.
+    times: Range
 
     @property
     def times_smaller(self) -> float | None:
         """How many times fewer parameters are enough if the student is distilled."""
-        if self.smallest_distilled is None:
-            return None
-        return self.smallest_hard["parameters"] / self.smallest_distilled["parameters"]
+        return self.times.estimate or None
+
+    @property
+    def as_good(self) -> bool:
+        """Whether the smallest distilled student does so with its whole interval."""
+        return self.difference is not None and as_good(self.difference, MARGIN)
 
     @property
     def outcome(self) -> Literal["smaller", "same", "larger", "none"]:
@@ -144,42 +164,57 @@ class SameAccuracy:
 def same_accuracy(result: AnyResult) -> SameAccuracy:
     """Find how small a student can be, with and without distillation, for the same accuracy.
 
-    The measure is the best hard-label student. A student reads as well unless the 95 % interval of
-    its paired difference from that one lies below zero. The rule is the same for both kinds, so
-    that neither is favoured by what the runs cannot tell apart.
+    The measure is the best hard-label student. A student reads as well if its mean accuracy is less
+    than :data:`~kdcore.claims.MARGIN` below that one's: a difference that does not matter, however
+    many seeds there are. The rule is the same for both kinds, so that neither is favoured. How far
+    the ratio of their sizes is chance, the bootstrap says: seeds are drawn anew, and everything,
+    also which student is the best, is found again.
     """
     rows, accuracy = result.rows, result.accuracy
-    hard = [i for i, row in enumerate(rows) if row["label_type"] == "hard"]
-    best = hard[not_told_apart(accuracy[:, hard])[0]]
-    differences = [paired_difference(own, accuracy[:, best]) for own in accuracy.unbind(1)]
-    as_good = [i for i in range(len(rows)) if verdict(differences[i]) != "hurts"]
-    smallest = {
-        kind: min(
-            (i for i in as_good if rows[i]["label_type"] == kind),
-            key=lambda i: rows[i]["parameters"],
-            default=None,
-        )
+    kinds = {
+        kind: [i for i, row in enumerate(rows) if row["label_type"] == kind]
         for kind in ("hard", "distilled")
     }
-    # The best is as good as itself: there always is one.
-    smallest_hard, distilled = smallest["hard"], smallest["distilled"]
-    assert smallest_hard is not None
+
+    def smallest(values: Floats, kind: str) -> int | None:
+        means = values.mean(axis=0)
+        enough = means[kinds["hard"]].max() - MARGIN
+        as_well = [i for i in kinds[kind] if means[i] > enough]
+        return min(as_well, key=lambda i: rows[i]["parameters"], default=None)
+
+    def times_smaller(values: Floats) -> float:
+        hard, distilled = smallest(values, "hard"), smallest(values, "distilled")
+        assert hard is not None  # the best is as good as itself
+        return (
+            0.0 if distilled is None else rows[hard]["parameters"] / rows[distilled]["parameters"]
+        )
+
+    best = best_row(accuracy, kinds["hard"])
+    hard, distilled = (smallest(accuracy.numpy(), kind) for kind in kinds)
+    assert hard is not None
+    draw = generator(result.seeds[0], "bootstrap of times smaller")
     return SameAccuracy(
         rows[best],
-        rows[smallest_hard],
+        rows[hard],
         None if distilled is None else rows[distilled],
-        None if distilled is None else differences[distilled],
+        None if distilled is None else difference(result, distilled, best),
+        bootstrap_interval(accuracy.numpy(), times_smaller, DRAWS, draw),
     )
 
 
-def how_much_smaller(same: SameAccuracy) -> Literal["not", "little", "some", "much"]:
+def how_much_smaller(same: SameAccuracy) -> Literal["not", "little", "some", "much", "open"]:
     """Put into words how much smaller distilling lets a student be.
 
-    Not at all, up to 3 times, up to 6 times, or more. Widths that double make steps of nearly 2,
-    4 and 8, so none of them lies at a border.
+    Not at all, up to 3 times, up to 6 times, or more; ``"open"`` if the interval reaches over more
+    than one of these. Widths that double make steps of nearly 2, 4 and 8, so none of them lies at a
+    border.
     """
-    times = same.times_smaller
-    if times is None or times <= 1:
+    low, high = _in_words(same.times.low), _in_words(same.times.high)
+    return low if low == high else "open"
+
+
+def _in_words(times: float) -> Literal["not", "little", "some", "much"]:
+    if times <= 1:
         return "not"
     if times <= 3:
         return "little"
@@ -191,30 +226,47 @@ def keeps_most(row: Row) -> bool:
     return row["quality_kept"] - row["quality_kept_ci"] >= MOST
 
 
+def good_enough(result: AnyResult) -> list[Row]:
+    """Return the small distilled students that keep most of the quality and gain by distilling.
+
+    Small is at most :data:`FRACTION` of the teacher's parameters. Both must be clear with all of
+    them looked at together: that more than :data:`MOST` is kept, and that distilling helps.
+    """
+    small = _small(result.rows, "distilled")
+    beyond = [result.interval(row, "quality_kept") for row in small]
+    keep = verdicts([Interval(kept.mean - MOST, kept.half_width, kept.n) for kept in beyond])
+    return [
+        row
+        for row, kept in zip(small, keep, strict=True)
+        if kept == "helps" and row["verdict"] == "helps"
+    ]
+
+
 def most_quality_for_a_fraction(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that distillation keeps most of the quality for a fraction of the cost.
 
-    Looked at are the students with at most :data:`FRACTION` of the teacher's parameters. Supported
-    if one of them keeps at least :data:`MOST` of the teacher's accuracy with its whole interval,
-    and distilling helps it. Contradicted if every one speaks against it: it keeps less with its
-    whole interval, or distilling hurts it, or it keeps as much on hard labels and distilling makes
-    no clear difference.
+    Supported if one student is :func:`good_enough`. Contradicted if every small one speaks against
+    it: it keeps less than :data:`MOST` with its whole interval, or distilling hurts it, or it keeps
+    as much on hard labels and distilling makes no clear difference.
     """
-    small = [row for row in result.rows if row["share_of_teacher"] <= FRACTION]
-    hard = {row["student_width"]: row for row in small if row["label_type"] == "hard"}
-    against = []
-    for row in small:
-        if row["label_type"] == "hard":
-            continue
-        without = hard[row["student_width"]]
-        if keeps_most(row) and row["verdict"] == "helps":
-            return "supported"
-        against.append(
-            row["quality_kept"] + row["quality_kept_ci"] < MOST
-            or row["verdict"] == "hurts"
-            or (keeps_most(without) and row["verdict"] == "no clear difference")
-        )
+    if good_enough(result):
+        return "supported"
+    hard = {row["student_width"]: row for row in _small(result.rows, "hard")}
+    against = [
+        row["quality_kept"] + row["quality_kept_ci"] < MOST
+        or row["verdict"] == "hurts"
+        or (keeps_most(hard[row["student_width"]]) and row["verdict"] == "no clear difference")
+        for row in _small(result.rows, "distilled")
+    ]
     return "contradicted" if against and all(against) else "undecided"
+
+
+def _small(rows: list[Row], label_type: str) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row["label_type"] == label_type and row["share_of_teacher"] <= FRACTION
+    ]
 
 
 def deployment(result: AnyResult) -> Judgement:
@@ -225,8 +277,8 @@ def deployment(result: AnyResult) -> Judgement:
     enough.
     """
     distilled = [row for row in result.rows if row["label_type"] == "distilled"]
-    small = [row for row in distilled if row["share_of_teacher"] <= FRACTION] or distilled
-    good = [row for row in small if keeps_most(row) and row["verdict"] == "helps"]
+    small = _small(result.rows, "distilled") or distilled
+    good = good_enough(result)
     row = (
         min(good, key=lambda row: row["share_of_teacher"])
         if good

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row, position_of_best
+from kdcore.claims import (
+    MARGIN,
+    Claim,
+    ClaimVerdict,
+    Judgement,
+    Pattern,
+    best_row,
+    position_of_best,
+)
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Teachers, layer_sizes, train_teachers
 from kdcore.experiments.result import (
@@ -33,7 +41,7 @@ from kdcore.settings import (
     Settings,
     setting,
 )
-from kdcore.statistics import mean_interval, not_told_apart
+from kdcore.statistics import as_good, mean_interval, verdicts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,15 +149,19 @@ def teacher_size_pattern(result: AnyResult) -> Pattern:
 def bigger_is_not_always_better(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that the largest teacher need not have the best student.
 
-    Supported if the largest teacher's student can be told apart from the best; contradicted if it
-    is the best and can be told apart from all others.
+    The largest teacher's student is compared with that of each smaller one, all looked at together.
+    Supported if one of these is better. Contradicted if the largest's is better than one of these
+    and worse than none by :data:`~kdcore.claims.MARGIN` or more, with the whole interval. So chance
+    alone leads to either side equally seldom, in at most 2.5 % of runs each.
     """
     sizes = [row["teacher_parameters"] for row in result.rows]
     largest = sizes.index(max(sizes))
-    _, alike = not_told_apart(result.accuracy)
-    if largest not in alike:
+    over = [difference(result, largest, i) for i in range(len(sizes)) if i != largest]
+    said = verdicts(over)
+    if "hurts" in said:
         return "supported"
-    return "contradicted" if alike == (largest,) else "undecided"
+    as_good_as_any = all(as_good(each, MARGIN) for each in over)
+    return "contradicted" if "helps" in said and as_good_as_any else "undecided"
 
 
 def bigger_teacher(result: AnyResult) -> Judgement:

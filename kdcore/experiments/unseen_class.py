@@ -31,7 +31,7 @@ from kdcore.settings import (
     Settings,
     setting,
 )
-from kdcore.statistics import mean_interval, paired_difference, verdict
+from kdcore.statistics import mean_interval, paired_difference, verdict, verdicts
 from kdcore.training import TrainingSettings
 from kdcore.unseen import balancing_shift, confusion, recall, shifted
 
@@ -246,18 +246,16 @@ def unseen_pattern(result: AnyResult) -> Literal["none", "few", "most", "nearly-
 def unseen(result: AnyResult) -> Judgement:
     """Judge the claim that a student recognises classes which only its teacher has seen.
 
-    Before any bias correction. Supported if at some temperature the recall lies above chance with
-    its whole interval and above that on hard labels, paired; contradicted if at every temperature
-    it lies below chance with its whole interval. The figure is the largest gain in recall.
+    Before any bias correction. Supported if at some temperature the recall is above chance and
+    above that on hard labels, paired, all temperatures looked at together; contradicted if at every
+    temperature it lies below chance with its whole interval. The figure is the largest gain in
+    recall.
     """
     hard, *soft = result.measured.recall.unbind(1)
-    intervals = [mean_interval(recall) for recall in soft]
+    beyond_chance = [mean_interval(recall - CHANCE_RECALL) for recall in soft]
     gains = [paired_difference(recall, hard) for recall in soft]
-    above = any(
-        interval.low > CHANCE_RECALL and verdict(gain) == "helps"
-        for interval, gain in zip(intervals, gains, strict=True)
-    )
-    below = all(interval.high < CHANCE_RECALL for interval in intervals)
+    above = ("helps", "helps") in zip(verdicts(beyond_chance), verdicts(gains), strict=True)
+    below = all(verdict(each) == "hurts" for each in beyond_chance)
     said: ClaimVerdict = "supported" if above else "contradicted" if below else "undecided"
     return Judgement(said, max(gains, key=lambda gain: gain.mean), {})
 
