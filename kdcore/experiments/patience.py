@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -141,6 +142,18 @@ def _rows(samples: int, students: Trained) -> list[Row]:
 
 
 # --------------------------------------------------------------------------- what a run says
+
+
+def patience_pattern(result: AnyResult) -> Literal["turns", "always", "never", "fades"]:
+    """Say what longer training makes of the gain over hard labels.
+
+    ``"turns"``: no clear gain after the shortest training, one after the longest; ``"always"``: a
+    gain after both; ``"fades"``: after the shortest only; ``"never"``: after neither.
+    """
+    first, *_, last = (row["verdict"] for row in result.rows if row["label_type"] == "soft")
+    if last == "helps":
+        return "always" if first == "helps" else "turns"
+    return "fades" if first == "helps" else "never"
 
 
 def over_low(result: AnyResult, length: int) -> Interval:
