@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -22,11 +22,8 @@ from kdcore.visit.tables import write_csv
 #: Runs that are kept of one visit; the oldest that is not pinned makes room.
 MOST_RUNS = 200
 
-#: The columns that name a row of an experiment, where the first alone does not.
-_NAMED_BY = {
-    "t-squared": ("temperature", "factor"),
-    "student-size": ("student_width", "label_type"),
-}
+#: Before everything.
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,8 @@ class Run:
     #: What the learner predicted and what the run says, if the page asks.
     prediction: str = ""
     outcome: str = ""
+    #: Whether the learner has had to do with it; one made by the way counts for nothing yet.
+    seen: bool = True
 
     @property
     def was_predicted(self) -> bool:
@@ -122,6 +121,10 @@ class RunLog:
         self._last = 0
         #: Runs that made room for others.
         self.dropped = 0
+        #: When runs were deleted, by identity, and when all of them were: another copy of the list,
+        #: in another tab or a file, must not bring them back.
+        self.deleted: dict[Hashable, datetime] = {}
+        self.cleared = BEGINNING
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -137,23 +140,65 @@ class RunLog:
         return next((run for run in self if run.summary.identity == identity), None)
 
     def add(
-        self, summary: Summary, page: str, address: Mapping[str, str], finished: datetime
+        self,
+        summary: Summary,
+        page: str,
+        address: Mapping[str, str],
+        finished: datetime,
+        seen: bool = True,
     ) -> Run:
         """Keep a run and return it; the same run a second time is the one that is here already.
 
         Equal settings give equal figures, so that a repetition is no further evidence.
         """
         if (known := self.find(summary.identity)) is not None:
-            return known
-        self._last += 1
-        run = self._runs[self._last] = Run(self._last, summary, page, dict(address), finished)
+            if seen:
+                self.see(known.number)
+            return self._runs[known.number]
+        run = self._keep(Run(0, summary, page, dict(address), finished, seen=seen))
+        self._make_room(run)
+        return run
+
+    def take_in(self, run: Run) -> None:
+        """Take in a run from another copy of the list, where it may be here already.
+
+        What was deleted here after that run had finished stays deleted.
+        """
+        identity = run.summary.identity
+        if run.finished <= max(self.deleted.get(identity, BEGINNING), self.cleared):
+            return
+        if (known := self.find(identity)) is not None:
+            self._change(
+                known.number,
+                pinned=known.pinned or run.pinned,
+                seen=known.seen or run.seen,
+                prediction=known.prediction or run.prediction,
+                outcome=known.outcome or run.outcome,
+            )
+            return
+        kept = self._keep(run)
+        self._runs = dict(sorted(self._runs.items(), key=lambda item: item[1].finished))
+        self._make_room(kept)
+
+    def forget_before(self, time: datetime) -> None:
+        """Forget what another copy of the list was cleared of."""
+        self.cleared = max(self.cleared, time)
+        self._runs = {n: run for n, run in self._runs.items() if run.finished > self.cleared}
+
+    def _keep(self, run: Run) -> Run:
+        """Keep a run under its own number if that is free, or else under the next."""
+        number = run.number if run.number > self._last else self._last + 1
+        self._last = number
+        kept = self._runs[number] = replace(run, number=number)
+        return kept
+
+    def _make_room(self, run: Run) -> None:
         while len(self._runs) > self._capacity:
             unpinned = (number for number, kept in self._runs.items() if not kept.pinned)
             # Where all else is pinned, the oldest pinned one leaves rather than the newest run.
             oldest = next(unpinned)
             del self._runs[oldest if oldest != run.number else next(iter(self._runs))]
             self.dropped += 1
-        return run
 
     def predict(self, number: int, prediction: str, outcome: str) -> None:
         """Keep what the learner predicted beside what the run says.
@@ -168,13 +213,21 @@ class RunLog:
         """Pin a run, so that it does not make room for others, or let go of it."""
         self._change(number, pinned=pinned)
 
+    def see(self, number: int) -> None:
+        """Count a run from now on, if it was made by the way."""
+        if number in self._runs and not self._runs[number].seen:
+            self._change(number, seen=True)
+
     def delete(self, number: int) -> None:
         """Forget a run."""
-        self._runs.pop(number, None)
+        if (run := self._runs.pop(number, None)) is not None:
+            self.deleted[run.summary.identity] = datetime.now(UTC)
 
     def clear(self) -> None:
         """Forget all runs; numbers go on, so that none is used twice."""
         self._runs.clear()
+        self.deleted.clear()
+        self.cleared = datetime.now(UTC)
 
     def _change(self, number: int, **changes: Any) -> None:
         if number in self._runs:

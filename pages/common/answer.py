@@ -127,7 +127,7 @@ def keep(result: AnyResult, page: str, address: Mapping[str, str]) -> Run:
     ``page`` and ``address`` say where the run can be opened again.
     """
     run = visit.runs().add(summarise(result), page, address, datetime.now(UTC))
-    frame.show_count()
+    frame.show_way()
     return run
 
 

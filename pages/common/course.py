@@ -48,6 +48,24 @@ def entry(name: str) -> Entry:
     return next(each for each in pages() if each.name == name)
 
 
+def has(name: str) -> bool:
+    """Return whether there is a page of this name."""
+    return any(each.name == name for each in pages())
+
+
+def is_lesson(name: str) -> bool:
+    """Return whether a page asks for a prediction: it is done when that has met its run."""
+    return "predict" in words(name)
+
+
+def neighbours(name: str) -> tuple[Entry | None, Entry | None]:
+    """Return the page before and the page after one, where there is one."""
+    listed = pages()
+    at = next(i for i, each in enumerate(listed) if each.name == name)
+    before = listed[at - 1] if at else None
+    return before, listed[at + 1] if at + 1 < len(listed) else None
+
+
 def chapters() -> dict[str, list[Entry]]:
     """Return the pages of each chapter, both in the order of the course."""
     found: dict[str, list[Entry]] = {}

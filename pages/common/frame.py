@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from kdcore.figures import PALETTE
-from pages.common import course, turns, visit
+from pages.common import course, keep, turns, visit
 from pages.common.course import Entry
 from pages.common.words import ASSETS, words
 
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
 PAGES = Path(__file__).resolve().parents[1]
 
 _NAVIGATED = "frame.navigated"
-_COUNT = "frame.count"
+_NAME = "frame.page"
+_WAY = "frame.way"
+
+#: The default page has two addresses, the bare one and its name; this is the first in reserve.
+_BARE = "home"
 
 
 def navigate() -> None:
@@ -29,7 +35,14 @@ def navigate() -> None:
     st.session_state[_NAVIGATED] = True
     _freeze_imports()
     with turns.taken():
-        _navigation().run()
+        running = _navigation()
+        with keep.kept():
+            try:
+                running.run()
+            except StopException:
+                _show_way_on()
+                raise
+            _show_way_on()
 
 
 def page(name: str) -> dict[str, Any]:
@@ -43,23 +56,92 @@ def page(name: str) -> dict[str, Any]:
         st.stop()
     text = words(name)
     st.html(f"<style>{_style()}</style>")
+    _leave_for(name)
+    st.session_state[_WAY] = st.sidebar.empty()
+    show_way()
     title, question = st.container(key="page-head"), text["question"]
+    title.html(_where_we_are(name))
     title.title(text["title"], anchor=False)
     title.markdown(question)
-    st.session_state[_COUNT] = st.sidebar.empty()
-    show_count()
     return text
-
-
-def show_count() -> None:
-    """Say, quietly in the sidebar, how many claims were tested in this visit."""
-    place, name = st.session_state[_COUNT], "takeaways"
-    place.page_link(_page(course.entry(name), name), label=visit.claims_tested())
 
 
 def page_link(name: str, label: str, address: Mapping[str, str] | None = None) -> None:
     """Draw a link to another page, with what its address is to say."""
     st.page_link(_page(course.entry(name), name), label=label, query_params=address)
+
+
+# ------------------------------------------------------------------------------- the way through
+
+
+def finish(name: str) -> None:
+    """Count a page as done."""
+    if name not in visit.kept().done:
+        visit.kept().done.add(name)
+        show_way()
+
+
+def show_way() -> None:
+    """Show in the sidebar the whole course: what is done, and how long the rest takes."""
+    text, done = words("frame")["way"], visit.kept().done
+    with st.session_state[_WAY].container(key="way", gap=None):
+        for chapter, entries in course.chapters().items():
+            st.html(f'<p class="chapter">{escape(words("frame")["chapters"][chapter])}</p>')
+            for entry in entries:
+                is_done = entry.name in done
+                note = text["done"] if is_done else text["minutes"].format(minutes=entry.minutes)
+                st.page_link(
+                    _page(entry, entry.name),
+                    label=f"{words(entry.name)['menu']} :small[{note}]",
+                    width="stretch",
+                )
+        st.page_link(_page(course.entry("takeaways"), "takeaways"), label=visit.claims_tested())
+
+
+def _leave_for(name: str) -> None:
+    """Note where we are. A page that asks for no prediction is done when one goes on from it."""
+    left = st.session_state.get(_NAME)
+    st.session_state[_NAME] = name
+    if left is not None and left != name and not course.is_lesson(left):
+        visit.kept().done.add(left)
+
+
+def _where_we_are(name: str) -> str:
+    """Return the line above the title, for phones: the sidebar is folded away there."""
+    text, entry, listed = words("frame")["way"], course.entry(name), course.pages()
+    said = text["here"].format(
+        chapter=words("frame")["chapters"][entry.chapter],
+        place=listed.index(entry) + 1,
+        pages=len(listed),
+        minutes=entry.minutes,
+    )
+    done = "".join(f'<i class="{_state(each, name)}"></i>' for each in listed)
+    return f'<div class="here"><p>{escape(said)}</p><div aria-hidden="true">{done}</div></div>'
+
+
+def _state(entry: Entry, here: str) -> str:
+    if entry.name == here:
+        return "now"
+    return "done" if entry.name in visit.kept().done else ""
+
+
+def _show_way_on() -> None:
+    """Draw what stands at the foot of every page: the one before, and the next."""
+    text = words("frame")["way"]
+    before, after = course.neighbours(st.session_state[_NAME])
+    with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
+        for entry, word, icon in (
+            (before, "previous", ":material/arrow_back:"),
+            (after, "next", ":material/arrow_forward:"),
+        ):
+            if entry is None:
+                continue
+            label = text[word].format(page=words(entry.name)["menu"], minutes=entry.minutes)
+            with st.container(key=f"way-{word}", width="content"):
+                st.page_link(_page(entry, entry.name), label=label, icon=icon, icon_position=side)
+
+
+# ---------------------------------------------------------------------------------- navigation
 
 
 def _navigation() -> StreamlitPage:
@@ -68,26 +150,17 @@ def _navigation() -> StreamlitPage:
         page_title=text["product"], page_icon=str(ASSETS / "mark.svg"), layout="wide"
     )
     st.logo(str(ASSETS / "mark.svg"), size="large")
-    pages = {
-        text["chapters"][chapter]: [_page(entry, entry.name) for entry in entries]
-        for chapter, entries in course.chapters().items()
-    }
     # Streamlit serves the default page at the bare address only, and keeps its name reserved.
     # Under another reserved name it can be listed a second time, so that its own name works too.
-    first, group = course.pages()[0], next(iter(pages))
-    pages[group] = [_page(first, "start", default=True), *pages[group][1:]]
-    pages[group].append(_page(first, first.name, visibility="hidden"))
-    # Unfolded: with the count below it, Streamlit would hide the last pages behind a click.
-    return st.navigation(pages, expanded=True)
+    # Hidden, since named chapters make its list of pages invalid markup; ours is show_way's.
+    pages = [_page(course.pages()[0], _BARE, default=True)]
+    pages += [_page(entry, entry.name) for entry in course.pages()]
+    return st.navigation(pages, position="hidden")
 
 
 def _page(entry: Entry, url_path: str, **options: Any) -> StreamlitPage:
     return st.Page(
-        PAGES / f"{entry.name}.py",
-        title=words(entry.name)["menu"],
-        icon=entry.icon,
-        url_path=url_path,
-        **options,
+        PAGES / f"{entry.name}.py", title=words(entry.name)["title"], url_path=url_path, **options
     )
 
 

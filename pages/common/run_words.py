@@ -73,6 +73,12 @@ def judgement(judged: Judgement) -> dict[str, str]:
     return said
 
 
+def words_of_claim(experiment: str, claim: str) -> dict[str, Any]:
+    """Return the words of a claim, which stand with the lesson that tests it."""
+    found: dict[str, Any] = _page_words(experiment)["claims"][claim]
+    return found
+
+
 def _page_words(experiment: str) -> dict[str, Any]:
     return words(EXPERIMENTS[experiment].page)
 
