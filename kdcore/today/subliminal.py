@@ -16,21 +16,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdcore.data import Dataset
-from kdcore.distillation import HardLabels, LearningCurve, Trained, accuracy, answers
+from kdcore.data import CLASSES, Dataset
+from kdcore.distillation import HardLabels, Trained, accuracy, answers
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.today.inputs import one_pool
 from kdcore.today.objectives import OnOutputs, SoftLabels
 from kdcore.training import Progress, TrainingSettings, train
 
-#: Digits; the outputs behind them are the auxiliary ones.
-CLASSES = 10
-
 TEACHER_TRAINING = TrainingSettings(9_000)
-STUDENT_SAMPLES = 20_000
-STUDENT_BATCH = 64
-STUDENT_LEARNING_RATE = 6e-3
+
+#: Samples of noise that a student sees, in larger batches and steps than usual: its targets are
+#: exact, so there is nothing to average out.
+SAMPLES = 20_000
+BATCH = 64
+LEARNING_RATE = 6e-3
 
 #: Points on the students' learning curves.
 CURVE_POINTS = 12
@@ -114,8 +114,8 @@ def train_students(
     stack: MLPStack,
     inputs: Tensor,
     teacher_logits: Tensor,
+    samples: int = SAMPLES,
     monitor: Monitor = SILENT,
-    settings: TrainingSettings | None = None,
 ) -> Trained:
     """Train the auxiliary outputs to say what the teacher's say of some inputs.
 
@@ -142,7 +142,7 @@ def train_students(
         pool,
         rows,
         objective,
-        settings or TrainingSettings(STUDENT_SAMPLES, STUDENT_BATCH, STUDENT_LEARNING_RATE),
+        TrainingSettings(samples, BATCH, LEARNING_RATE),
         monitor,
         "students",
     )
