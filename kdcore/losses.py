@@ -219,6 +219,25 @@ def soft_gradient(
     return difference.mul_(temperature) if squared else difference.div_(temperature)
 
 
+def reverse_gradient(student_logits: Tensor, teacher_logits: Tensor, class_axis: int = -1) -> Tensor:
+    """Return the gradient of the summed reverse KL by the student's logits, at T = 1.
+
+        ∂KL(p ‖ q)/∂z_i = p_i · (ln p_i − ln q_i − KL(p ‖ q)),   p student, q teacher
+
+    The teacher is a constant. The forward KL is :func:`soft_gradient` at T = 1.
+
+    Notes
+    -----
+    Gu et al. (2024), *MiniLLM: knowledge distillation of large language models*.
+    """
+    log_ratio = torch.log_softmax(student_logits, class_axis) - torch.log_softmax(
+        teacher_logits, class_axis
+    )
+    probabilities = torch.softmax(student_logits, class_axis)
+    kl = (probabilities * log_ratio).sum(class_axis, keepdim=True)
+    return log_ratio.sub_(kl).mul_(probabilities)
+
+
 def matching_gradient(
     student_logits: Tensor, teacher_logits: Tensor, class_axis: int = -1
 ) -> Tensor:

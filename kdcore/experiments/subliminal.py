@@ -141,7 +141,7 @@ def subliminal(settings: SubliminalSettings, monitor: Monitor = SILENT) -> Subli
     told = [settings.swap, ()] if settings.swap else [()]
     labels = torch.stack([swapped_labels(pool.labels, pair) for pair in told])
     teachers = MLPStack.initialise(sizes, seeds, len(told))
-    before = teachers.weights[0].clone()
+    teachers_start = MLPStack.initialise(sizes, seeds, len(told))
     taught = train_teachers(dataset, teachers, labels.expand(len(seeds), -1, -1), monitor)
     inputs = draw_inputs(NOISES[settings.noise], pool.inputs, NOISE_IMAGES, seeds)
 
@@ -155,32 +155,32 @@ def subliminal(settings: SubliminalSettings, monitor: Monitor = SILENT) -> Subli
     first = students.weights[0].clone()
     trained = train_students(dataset, students, inputs, said, settings.student_samples, monitor)
 
-    untrained = class_logits(MLPStack.initialise(sizes, seeds), test.inputs)
+    untrained = class_logits(teachers_start, test.inputs)[:, :1]
     logits = torch.cat([untrained, trained.test_logits[:, :3]], dim=1)  # as in STARTS
     reads = accuracy(logits, test.labels)
-    swapped = share_swapped(trained.test_logits, test.labels, settings.swap)
-    alike = _cosine(students.weights[0] - first, teachers.weights[0] - before, len(seeds))
+    alike = _cosine(students.weights[0] - first, teachers.weights[0] - teachers_start.weights[0], len(seeds))
     rows: list[Row] = []
     for i, name in enumerate(STARTS):
-        own_swapped = share_swapped(logits[:, i], test.labels, settings.swap)
+        swapped = share_swapped(logits[:, i], test.labels, settings.swap)
         rows.append(
             {
                 "start": name,
                 **accuracy_columns(reads[:, i], None if name == "other" else reads[:, 1]),
-                **_with_interval("swapped", own_swapped if settings.swap else None),
+                **_with_interval("swapped", swapped if settings.swap else None),
                 **_with_interval("step_cosine", alike[:, i - 1] if i else None),
             }
         )
     curves = [measured_curve(trained.curve, condition) for condition in range(3)]
     flat = MeasuredCurve(curves[0].x, [mean_interval(reads[:, 0])] * len(curves[0].x))
-    body = class_logits(with_body_of(teachers, MLPStack.initialise(sizes, seeds, len(told))), test.inputs)
+    body = class_logits(with_body_of(teachers, teachers_start), test.inputs)
+    straight = share_swapped(trained.test_logits[:, -1], test.labels, settings.swap)
     return SubliminalMeasured(
         rows,
         reads,
         [flat, *curves],
         teacher_accuracy=mean_interval(taught[:, 0]),
         ceiling=mean_interval(accuracy(body[:, 0], test.labels)),
-        swapped_by_straight=mean_interval(swapped[:, 3]) if settings.swap else None,
+        swapped_by_straight=mean_interval(straight) if settings.swap else None,
         shown=inputs[0, :SHOWN_IMAGES].clone(),
         answers=answers(logits[0]),
     )

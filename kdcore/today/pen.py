@@ -18,6 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from kdcore.losses import reverse_gradient, soft_gradient
 from kdcore.models import MLPStack
 
 #: What the pen may do next; token k is the direction of angle 2πk/8.
@@ -97,3 +98,71 @@ def distance_from_circle(path: Tensor) -> Tensor:
 def left_lane(path: Tensor) -> Tensor:
     """Say which drawings leave the lane at any time: ``[..., tokens + 1, 2]`` → ``[...]``."""
     return distance_from_circle(path).amax(dim=-1) > LANE
+
+
+# ------------------------------------------------------------------------ how a student learns it
+
+#: Drawings made at a time, to be learned from.
+DRAWINGS = 16
+BATCH = 32
+LEARNING_RATE = 1e-2
+#: Steps on one round of drawings; then the next round is drawn.
+STEPS_A_ROUND = DRAWINGS * TOKENS // BATCH
+#: Share of the training in which everyone learns from the teacher's drawings. A hand that cannot
+#: write at all would only learn what to do far away from the circle.
+WARM_UP = 0.3
+
+
+class Corrected:
+    """Learn from the teacher's corrections of drawings, which someone has drawn.
+
+    The pool that is trained on holds the last few rounds of drawings, and is written anew while
+    the training goes on: after every :data:`STEPS_A_ROUND` steps a new round takes the place of
+    the oldest. Who draws is what a student is. What the teacher says is looked up nowhere: it is a
+    rule, and is asked at each position.
+
+    Parameters
+    ----------
+    stack
+        The students being trained: K kinds one behind the other, each with the same S seeds.
+    draw_round
+        Makes a round of drawings, ``[K, S, DRAWINGS, TOKENS, 2]``, given the number of steps done.
+    kept
+        Rounds in the pool.
+    reverse
+        Whether to learn by KL(student ‖ teacher) or by KL(teacher ‖ student).
+    """
+
+    def __init__(
+        self, stack: MLPStack, draw_round: Callable[[int], Tensor], kept: int, reverse: bool
+    ) -> None:
+        self._draw_round = draw_round
+        self._kept = kept
+        self._reverse = reverse
+        self._steps = self._rounds = 0
+        self._rows_a_round = DRAWINGS * TOKENS
+        #: Positions, ``[R · kept · DRAWINGS · TOKENS, 2]``.
+        self.pool = torch.empty(len(stack) * kept * self._rows_a_round, 2)
+        #: The rows of each student, ``[R, kept · DRAWINGS · TOKENS]``.
+        self.rows = torch.arange(len(self.pool)).view(len(stack), -1)
+        for _ in range(kept):
+            self._write_round()
+
+    def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        positions = self.pool.index_select(0, rows.flatten()).view(*rows.shape, 2)
+        said = teacher_logits(positions).mT  # [R, 8, B]
+        logits = activations[-1]
+        if self._reverse:
+            gradient = reverse_gradient(logits, said, class_axis=-2)
+        else:
+            gradient = soft_gradient(logits, said, torch.tensor(1.0), class_axis=-2)
+        self._steps += 1
+        if self._steps % STEPS_A_ROUND == 0:
+            self._write_round()
+        return [(logits, gradient.div_(rows.shape[1]))]
+
+    def _write_round(self) -> None:
+        place = self._rounds % self._kept
+        pool = self.pool.view(len(self.rows), self._kept, self._rows_a_round, 2)
+        pool[:, place] = self._draw_round(self._steps).reshape(len(self.rows), -1, 2)
+        self._rounds += 1
