@@ -219,25 +219,6 @@ def soft_gradient(
     return difference.mul_(temperature) if squared else difference.div_(temperature)
 
 
-def reverse_gradient(student_logits: Tensor, teacher_logits: Tensor, class_axis: int = -1) -> Tensor:
-    """Return the gradient of the summed reverse KL by the student's logits, at T = 1.
-
-        ∂KL(p ‖ q)/∂z_i = p_i · (ln p_i − ln q_i − KL(p ‖ q)),   p student, q teacher
-
-    The teacher is a constant. The forward KL is :func:`soft_gradient` at T = 1.
-
-    Notes
-    -----
-    Gu et al. (2024), *MiniLLM: knowledge distillation of large language models*.
-    """
-    log_ratio = torch.log_softmax(student_logits, class_axis) - torch.log_softmax(
-        teacher_logits, class_axis
-    )
-    probabilities = torch.softmax(student_logits, class_axis)
-    kl = (probabilities * log_ratio).sum(class_axis, keepdim=True)
-    return log_ratio.sub_(kl).mul_(probabilities)
-
-
 def matching_gradient(
     student_logits: Tensor, teacher_logits: Tensor, class_axis: int = -1
 ) -> Tensor:
@@ -411,6 +392,25 @@ def relational_loss(student_features: Tensor, teacher_features: Tensor) -> Tenso
     teacher = _relative_distances(teacher_features.detach())
     student, teacher = torch.broadcast_tensors(student, teacher)
     return torch.nn.functional.huber_loss(student, teacher, reduction="none").mean(dim=-1)
+
+
+def reverse_kl_gradient(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: Tensor,
+    class_axis: int = -1,
+) -> Tensor:
+    """Return the gradient of the summed T² · :func:`reverse_kl` of N examples by the logits.
+
+        ∂(T² · KL(p ‖ q))/∂z_i = T · p_i · (ln p_i − ln q_i − KL(p ‖ q)),   p and q at T
+
+    The counterpart of :func:`soft_gradient`. An answer that the student does not give has no
+    pull: p_i stands in front of it. The teacher is a constant.
+    """
+    log_probs = torch.log_softmax(student_logits / temperature, dim=class_axis)
+    ratio = log_probs - torch.log_softmax(teacher_logits / temperature, dim=class_axis)
+    probs = log_probs.exp()
+    return (ratio - (probs * ratio).sum(class_axis, keepdim=True)).mul_(probs).mul_(temperature)
 
 
 def _soft_difference(

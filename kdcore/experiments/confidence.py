@@ -35,6 +35,7 @@ from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import (
     ALPHA,
     LABELS,
+    SEEDS,
     STUDENT_HIDDEN,
     TEACHER_HIDDEN,
     TEMPERATURES,
@@ -59,6 +60,8 @@ class ConfidenceSettings(Settings):
     teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN)
     alpha: float = setting(ALPHA, 0.1)
     temperatures: tuple[float, ...] = setting(TEMPERATURES, (1.0, 4.0, 8.0))
+    # The teacher is large: with ten seeds a learner would wait for four seconds.
+    seeds: int = setting(SEEDS, 7)
 
     def work(self) -> float:
         students = self.student_work(self.student_hidden, 3 + len(self.temperatures))
@@ -106,9 +109,7 @@ def confidence(settings: ConfidenceSettings, monitor: Monitor = SILENT) -> Confi
             [
                 HardLabels(seen, dataset.classes),
                 *at_temperatures,
-                StandardisedResponse(
-                    seen, logits, STANDARDISED_TEMPERATURE, settings.alpha
-                ),
+                StandardisedResponse(seen, logits, STANDARDISED_TEMPERATURE, settings.alpha),
                 Response(seen, rescaled, (1.0,), alpha),
             ]
         ),

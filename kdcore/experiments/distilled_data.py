@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdcore.claims import Claim, ClaimVerdict, Judgement, from_verdict
+from kdcore.claims import Claim, Judgement, from_verdict
 from kdcore.data import CLASSES, Dataset, digits
 from kdcore.distillation import HardLabels, answers, layer_sizes, train_and_test
 from kdcore.experiments.result import (
@@ -22,7 +22,7 @@ from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.randomness import generator
 from kdcore.settings import Name, Number, Settings, setting
-from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.today.invented import (
     IMPROVEMENTS,
     RANDOM_STARTS,
@@ -187,9 +187,7 @@ def invented_teach_more(result: AnyResult) -> Judgement:
     The figure is the difference in accuracy, paired over seeds.
     """
     gain = difference(result, LEARNED_FROM.index("invented"), LEARNED_FROM.index("real"))
-    said = {
-        row["learned_from"]: f"{100 * row['student_accuracy']:.1f}" for row in result.rows
-    }
+    said = {row["learned_from"]: f"{100 * row['student_accuracy']:.1f}" for row in result.rows}
     return Judgement(from_verdict(verdict(gain)), gain, said)
 
 

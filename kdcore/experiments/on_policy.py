@@ -237,9 +237,7 @@ def own_drawings_help(result: AnyResult) -> Judgement:
     """
     fewer = lower_by(result, "left_lane", "on-policy", "off-policy")
     same_path = lower_by(result, "kl_teacher_path", "on-policy", "off-policy")
-    return Judgement(
-        from_verdict(verdict(fewer)), fewer, {"teacher_path": verdict(same_path)}
-    )
+    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": verdict(same_path)})
 
 
 def own_drawings_beat_jitter(result: AnyResult) -> Judgement:

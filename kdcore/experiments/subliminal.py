@@ -158,7 +158,9 @@ def subliminal(settings: SubliminalSettings, monitor: Monitor = SILENT) -> Subli
     untrained = class_logits(teachers_start, test.inputs)[:, :1]
     logits = torch.cat([untrained, trained.test_logits[:, :3]], dim=1)  # as in STARTS
     reads = accuracy(logits, test.labels)
-    alike = _cosine(students.weights[0] - first, teachers.weights[0] - teachers_start.weights[0], len(seeds))
+    alike = _cosine(
+        students.weights[0] - first, teachers.weights[0] - teachers_start.weights[0], len(seeds)
+    )
     rows: list[Row] = []
     for i, name in enumerate(STARTS):
         swapped = share_swapped(logits[:, i], test.labels, settings.swap)

@@ -97,7 +97,7 @@ class WithoutDataMeasured(Measured):
     teacher_accuracy: Interval
     #: Test accuracy with the class that the teacher names as a hard label, ``[S, rows]``.
     hard_accuracy: Tensor
-    #: Recall on the digits that *half* does not show, with soft labels and with hard, ``[S, rows]``.
+    #: Recall on what *half* does not show, with soft labels and with hard ones, ``[S, rows]``.
     recall: Tensor
     hard_recall: Tensor
     #: The first inputs of the first seed for each row, ``[rows, SHOWN_INPUTS, D]``.
@@ -123,9 +123,7 @@ def without_data(settings: WithoutDataSettings, monitor: Monitor = SILENT) -> Wi
     such inputs with the teacher's help; here they are drawn blindly.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, WITHOUT_DATA_TEACHER_HIDDEN, seeds, TEACHER_SAMPLES, monitor
-    )
+    teachers = train_teachers(dataset, WITHOUT_DATA_TEACHER_HIDDEN, seeds, TEACHER_SAMPLES, monitor)
     seen = [
         draw_inputs(kind, source(dataset.training, name), settings.inputs_seen, seeds, "inputs")
         for name, kind in INPUTS.items()
@@ -194,7 +192,7 @@ def source(training: LabelledImages, name: str) -> Tensor:
 
 
 def _said(teachers: MLPStack, inputs: Tensor) -> Tensor:
-    """Return what each seed's teacher says of its own inputs: ``[S, n, D]`` → ``[S, n, classes]``."""
+    """Return the logits of each seed's teacher for its own inputs ``[S, n, D]``."""
     return teachers.forward(inputs)[-1].mT
 
 

@@ -76,7 +76,7 @@ def learned(
     """
     weights, biases = layers
     for _ in range(steps):
-        hidden = said(([*weights], [*biases]), inputs)
+        hidden = said((weights, biases), inputs)
         delta = (torch.softmax(hidden[-1], dim=1) - one_hot.mT) / inputs.shape[1]
         next_weights, next_biases = list(weights), list(biases)
         for layer in reversed(range(len(weights))):
@@ -131,7 +131,10 @@ def invent(
     """
     classes = layer_sizes[-1]
     invented = torch.stack(
-        [0.5 * torch.rand(images, layer_sizes[0], generator=generator(s, "invented")) for s in seeds]
+        [
+            0.5 * torch.rand(images, layer_sizes[0], generator=generator(s, "invented"))
+            for s in seeds
+        ]
     )
     log_rate = torch.zeros(len(seeds), 1, 1)
     labels = labels_of(images, classes, len(seeds))
@@ -150,9 +153,7 @@ def invent(
         rows = rows.repeat_interleave(each, dim=0)
         leaves = [invented.clone().requires_grad_(), log_rate.clone().requires_grad_()]
         inputs, rate = (leaf.repeat_interleave(each, dim=0) for leaf in leaves)
-        student = learned(
-            start, inputs, labels.repeat_interleave(each, dim=0), rate.exp(), steps
-        )
+        student = learned(start, inputs, labels.repeat_interleave(each, dim=0), rate.exp(), steps)
         reads = torch.log_softmax(said(student, training.inputs[rows])[-1], dim=1)
         loss = -(reads * real[rows].mT).sum(1).mean(-1).sum() / each
         by_pixels, by_rate = torch.autograd.grad(loss, leaves)
@@ -169,7 +170,7 @@ def invent(
 
 
 def labels_of(images: int, classes: int, seeds: int) -> Tensor:
-    """Return the labels of invented images, each class in turn: one-hot, ``[S, images, classes]``."""
+    """Return one-hot labels, each class in turn: ``[S, images, classes]``."""
     return torch.eye(classes).repeat(images // classes, 1).expand(seeds, -1, -1)
 
 

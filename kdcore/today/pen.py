@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdcore.losses import reverse_gradient, soft_gradient
+from kdcore.losses import reverse_kl_gradient, soft_gradient
 from kdcore.models import MLPStack
 
 #: What the pen may do next; token k is the direction of angle 2πk/8.
@@ -152,10 +152,8 @@ class Corrected:
         positions = self.pool.index_select(0, rows.flatten()).view(*rows.shape, 2)
         said = teacher_logits(positions).mT  # [R, 8, B]
         logits = activations[-1]
-        if self._reverse:
-            gradient = reverse_gradient(logits, said, class_axis=-2)
-        else:
-            gradient = soft_gradient(logits, said, torch.tensor(1.0), class_axis=-2)
+        pull = reverse_kl_gradient if self._reverse else soft_gradient
+        gradient = pull(logits, said, torch.tensor(1.0), class_axis=-2)
         self._steps += 1
         if self._steps % STEPS_A_ROUND == 0:
             self._write_round()
