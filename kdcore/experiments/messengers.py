@@ -16,7 +16,7 @@ from kdcore.experiments.result import (
     accuracy_columns,
     difference,
 )
-from kdcore.experiments.subliminal import AUXILIARY, HIDDEN, NOISE_IMAGES
+from kdcore.experiments.subliminal import AUXILIARY, HIDDEN, NOISE_IMAGES, OFFERED_SAMPLES
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import SEEDS, STUDENT_HIDDEN, STUDENT_SAMPLES, Settings, setting
@@ -38,7 +38,7 @@ class MessengersSettings(Settings):
     auxiliary: int = setting(AUXILIARY)
     student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN, (128,), offered=HIDDEN)
     seeds: int = setting(SEEDS, 7)
-    student_samples: int = setting(STUDENT_SAMPLES, SAMPLES)
+    student_samples: int = setting(STUDENT_SAMPLES, SAMPLES, offered=OFFERED_SAMPLES)
 
     def work(self) -> float:
         teacher = self.training_work(self.student_hidden, 1, TEACHER_TRAINING.samples_seen)

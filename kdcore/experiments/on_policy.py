@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -228,6 +229,26 @@ def lower_by(result: AnyResult, figure: str, first: str, second: str) -> Interva
     """Return how much lower a figure is for one row than for another, paired over seeds."""
     values = result.measured.figures[figure]
     return paired_difference(values[:, DATA.index(second)], values[:, DATA.index(first)])
+
+
+def pen_pattern(result: AnyResult) -> Literal["on-policy", "jittered", "alike", "nothing"]:
+    """Say whose drawings keep a student's pen in the lane, by how many of its own leave it.
+
+    ``"on-policy"`` or ``"jittered"``: fewer than off-policy and fewer than the other; ``"alike"``:
+    both are better than off-policy and cannot be told apart; ``"nothing"``: neither is better.
+    """
+    better = {
+        name: verdict(lower_by(result, "left_lane", name, "off-policy")) == "helps"
+        for name in ("on-policy", "jittered")
+    }
+    if not any(better.values()):
+        return "nothing"
+    against = verdict(lower_by(result, "left_lane", "on-policy", "jittered"))
+    if better["on-policy"] and (against == "helps" or not better["jittered"]):
+        return "on-policy"
+    if better["jittered"] and (against == "hurts" or not better["on-policy"]):
+        return "jittered"
+    return "alike"
 
 
 def own_drawings_help(result: AnyResult) -> Judgement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -83,7 +84,7 @@ class WithoutDataSettings(Settings):
     student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
     temperature: float = setting(TEMPERATURE)
     inputs_seen: int = setting(INPUTS_SEEN)
-    student_samples: int = setting(STUDENT_SAMPLES, 16_000)
+    student_samples: int = setting(STUDENT_SAMPLES, 16_000, offered=(4_000, 16_000, 48_000))
 
     def work(self) -> float:
         teacher = self.training_work(WITHOUT_DATA_TEACHER_HIDDEN, 1, TEACHER_SAMPLES)
@@ -212,6 +213,22 @@ def _curves(samples: list[int], accuracy: list[Tensor], seeds: int) -> list[Meas
 
 
 # --------------------------------------------------------------------------- what a run says
+
+
+def inputs_pattern(result: AnyResult) -> Literal["digits", "noise", "alike", "nothing"]:
+    """Say how a student of N(0, 1) noise fares beside one of digits.
+
+    ``"noise"`` and ``"digits"``: that one reads better; ``"alike"``: they cannot be told apart;
+    ``"nothing"``: the student of noise reads less than one digit in five, by its whole interval.
+    """
+    names = [row["inputs"] for row in result.rows]
+    noise = names.index("noise")
+    if result.interval(result.rows[noise]).high < 0.2:
+        return "nothing"
+    outcome = verdict(difference(result, noise, names.index("digits")))
+    if outcome == "no clear difference":
+        return "alike"
+    return "noise" if outcome == "helps" else "digits"
 
 
 def needs_the_data(result: AnyResult) -> Judgement:
