@@ -456,6 +456,25 @@ def relational_angle_loss(student_features: Tensor, teacher_features: Tensor) ->
     return huber.sum(dim=(-3, -2, -1)) / (N * (N - 1) * (N - 2))
 
 
+def reverse_kl_gradient(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    temperature: Tensor,
+    class_axis: int = -1,
+) -> Tensor:
+    """Return the gradient of the summed T² · :func:`reverse_kl` of N examples by the logits.
+
+        ∂(T² · KL(p ‖ q))/∂z_i = T · p_i · (ln p_i − ln q_i − KL(p ‖ q)),   p and q at T
+
+    The counterpart of :func:`soft_gradient`. An answer that the student does not give has no
+    pull: p_i stands in front of it. The teacher is a constant.
+    """
+    log_probs = torch.log_softmax(student_logits / temperature, dim=class_axis)
+    ratio = log_probs - torch.log_softmax(teacher_logits / temperature, dim=class_axis)
+    probs = log_probs.exp()
+    return (ratio - (probs * ratio).sum(class_axis, keepdim=True)).mul_(probs).mul_(temperature)
+
+
 def _soft_difference(
     student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, class_axis: int
 ) -> Tensor:

@@ -69,6 +69,31 @@ def logits_of(probabilities: Tensor, temperature: float) -> Tensor:
     return temperature * probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
 
 
+def spread(logits: Tensor, class_axis: int = -1) -> Tensor:
+    """Return how far each example's logits lie apart, their standard deviation over the classes.
+
+        σ = √(1/C · Σ_i (z_i − mean z)²)
+
+    ``[..., N, C]`` → ``[..., N, 1]``; the larger, the surer the softmax.
+    """
+    return logits.std(dim=class_axis, keepdim=True, correction=0).clamp_min(1e-6)
+
+
+def standardised(logits: Tensor, class_axis: int = -1) -> Tensor:
+    """Give each example's logits mean 0 and spread 1, in their own shape.
+
+        (z − mean z) / σ
+
+    What is left is which class is above which and by what share; how sure the network is, is gone.
+
+    Notes
+    -----
+    Sun et al. (2024), *Logit standardization in knowledge distillation*, equation 7.
+    """
+    centred = logits - logits.mean(dim=class_axis, keepdim=True)
+    return centred / spread(logits, class_axis)
+
+
 def _is_label(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Return a mask ``[..., N, C]`` of each image's own class."""
     classes = torch.arange(probabilities.shape[-1])

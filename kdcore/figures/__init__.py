@@ -29,6 +29,7 @@ from kdcore.figures.reference import (
     memorising_figure,
     published_figure,
 )
+from kdcore.figures.today import between_figure
 from kdcore.figures.unseen import confusion_figure, recall_figure, shift_figure
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "alpha_range",
     "anatomy_figure",
     "best_alpha_figure",
+    "between_figure",
     "confusion_figure",
     "counts_figure",
     "curves_figure",

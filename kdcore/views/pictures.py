@@ -29,3 +29,13 @@ def picture(pixels: Tensor, enlarge: int = 6) -> str:
     png = io.BytesIO()
     image.resize((side * enlarge,) * 2, Image.Resampling.NEAREST).save(png, "PNG")
     return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
+
+
+def as_ink(images: Tensor) -> Tensor:
+    """Bring images ``[..., D]`` of any range into that of ink, 0 to 1, all by the same scale.
+
+    Noise and invented images go below no ink and beyond full ink. What is 0 in the images need not
+    be white then; the smallest value of all is.
+    """
+    low, high = images.min(), images.max()
+    return (images - low) / (high - low).clamp_min(1e-6)

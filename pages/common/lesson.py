@@ -166,15 +166,23 @@ class Lesson:
         return self.run_beside(experiment, settings or self.settings)
 
     def run_beside(
-        self, experiment: Experiment[S, M], settings: Callable[[], S]
+        self,
+        experiment: Experiment[S, M],
+        settings: Callable[[], S],
+        meanwhile: Callable[[Job[Any]], None] | None = None,
     ) -> Result[S, M] | None:
-        """Run something else on the same page, as :meth:`run` does."""
+        """Run something else on the same page, as :meth:`run` does.
+
+        ``meanwhile`` draws what is to be seen of the running job in place of learning curves.
+        """
         answered: Answer[S, M] = answer.ask(experiment, settings, self.controls)
         result = answered.result
         self._first_run = self._first_run or experiment.name
         with st.container(key=f"run-{experiment.name}"):
             # Live curves only where nothing stands below that they would push away.
-            answered.follow(lambda running: self._show_progress(running, result is None))
+            answered.follow(
+                meanwhile or (lambda running: self._show_progress(running, result is None))
+            )
             if result is not None and not answered.stale:
                 self._provenance_of_table(result)
         self._stale = answered.stale

@@ -1,0 +1,284 @@
+"""Today 5: who writes, who corrects? A pen, its teacher, and three students."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from kdcore.claims import Claim, Judgement, from_verdict
+from kdcore.experiments.result import AnyResult, Experiment, Measured, Row
+from kdcore.losses import kl_divergence
+from kdcore.models import MLPStack, parameter_count
+from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.randomness import generator
+from kdcore.settings import (
+    FIRST_SEED,
+    SEEDS,
+    STUDENT_HIDDEN,
+    CheckedSettings,
+    Name,
+    Number,
+    Steps,
+    setting,
+)
+from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.today.pen import (
+    BATCH,
+    DIRECTIONS,
+    DRAWINGS,
+    LEARNING_RATE,
+    TOKENS,
+    WARM_UP,
+    Corrected,
+    first_positions,
+    left_lane,
+    students_hand,
+    teacher_logits,
+    write,
+)
+from kdcore.training import Progress, TrainingSettings, train
+
+#: Whose drawings are corrected, row by row; the first is the baseline.
+DATA = ("off-policy", "on-policy", "jittered")
+#: What is measured of each, all of them the better the lower.
+FIGURES = ("kl_teacher_path", "kl_own_path", "left_lane")
+
+#: Drawings that each student is measured on.
+TEST_DRAWINGS = 64
+
+PEN_STEPS = Number("steps", 300, 5_000, 1_000, (500, 1_000, 2_000), whole=True)
+KEPT = Number("kept", 1, 16, 4, (1, 2, 4, 8), whole=True)
+JITTER = Number("jitter", 0, 1, 0.3, Steps(0.0, 0.6, 0.1))
+DIRECTION = Name("direction", ("reverse", "forward"), "reverse")
+_SHAPES = ((4,), (8,), (16,), (32,), (64,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnPolicySettings(CheckedSettings):
+    """What is compared: students corrected on whose drawings."""
+
+    student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN, (8,), offered=_SHAPES)
+    steps: int = setting(PEN_STEPS)
+    kept: int = setting(KEPT)
+    jitter: float = setting(JITTER)
+    direction: str = setting(DIRECTION)
+    seeds: int = setting(SEEDS)
+    first_seed: int = setting(FIRST_SEED)
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        """The seeds of the run."""
+        return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
+    def work(self) -> float:
+        parameters = parameter_count((2, *self.student_hidden, DIRECTIONS))
+        students = self.seeds * len(DATA)
+        # A round of drawings asks the students once for what it trains them on.
+        return 4.0 * parameters * students * self.steps * BATCH
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnPolicyMeasured(Measured):
+    """The table, the figures behind it, and the first seed's students with some drawings."""
+
+    #: Each of :data:`FIGURES` by seed and row, ``[S, rows]``.
+    figures: dict[str, Tensor]
+    #: The first seed's students, one network a row.
+    students: tuple[MLPStack, ...]
+    #: Where the teacher's pen was, and each student's, in the first seed's test drawings:
+    #: ``[TEST_DRAWINGS, TOKENS + 1, 2]``.
+    teacher_path: Tensor
+    own_paths: tuple[Tensor, ...]
+
+
+def on_policy(settings: OnPolicySettings, monitor: Monitor = SILENT) -> OnPolicyMeasured:
+    """Correct three students, on the teacher's drawings, on their own, on jittered ones.
+
+    All start alike and learn from the teacher's drawings first. Then the *off-policy* student goes
+    on with these; the *on-policy* one draws itself, and the teacher says at each position where it
+    would have gone; the *jittered* one gets the teacher's drawings with every position moved by
+    N(0, jitter²), and what the teacher would do there. The same number of corrections for all.
+
+    ``kl_teacher_path`` is how far the student is from its teacher where the teacher goes,
+    ``kl_own_path`` where the student itself goes, in the KL that it was trained with, in nats a
+    token; ``left_lane`` is the share of its drawings that ever leave the lane. All are the better
+    the lower, and each gain is how much lower than off-policy it is.
+
+    Notes
+    -----
+    Agarwal et al. (2024), *On-policy distillation of language models*. The jitter is that of
+    Laskey et al. (2017), *DART: noise injection for robust imitation learning*, in its simplest
+    form: the positions move, and the teacher walks on undisturbed.
+    """
+    seeds = settings.seed_numbers
+    stack = MLPStack.initialise((2, *settings.student_hidden, DIRECTIONS), seeds * len(DATA))
+    drawn = _Rounds(settings, stack)
+    reverse = settings.direction == "reverse"
+    objective = Corrected(stack, drawn, settings.kept, reverse)
+
+    def on_epoch(progress: Progress) -> None:
+        monitor.report("students", progress.fraction, LearningCurve())
+
+    train(
+        stack,
+        objective.pool,
+        objective.rows,
+        objective,
+        TrainingSettings(settings.steps * BATCH, BATCH, LEARNING_RATE),
+        on_epoch,
+        monitor.is_cancelled,
+    )
+    return _measure(stack, seeds, reverse)
+
+
+class _Rounds:
+    """Draws one round after another for all students, paired by seed."""
+
+    def __init__(self, settings: OnPolicySettings, stack: MLPStack) -> None:
+        self._draws = [generator(seed, "drawings") for seed in settings.seed_numbers]
+        self._jitters = [generator(seed, "jitter") for seed in settings.seed_numbers]
+        self._settings = settings
+        self._stack = stack
+
+    def __call__(self, steps: int) -> Tensor:
+        begin, uniform = draw_chances(self._draws, DRAWINGS)
+        teachers = write(teacher_logits, begin, uniform)[..., :-1, :]  # [S, drawings, tokens, 2]
+        shape = teachers.shape[1:]
+        jitter = torch.stack([torch.randn(shape, generator=draw) for draw in self._jitters])
+        if steps < WARM_UP * self._settings.steps:
+            return torch.stack([teachers] * len(DATA))
+        own = self._own(begin, uniform)[..., :-1, :]
+        return torch.stack([teachers, own, teachers + self._settings.jitter * jitter])
+
+    def _own(self, begin: Tensor, uniform: Tensor) -> Tensor:
+        """Let the on-policy students draw, with the same chances as their teacher."""
+        seeds, row = len(self._draws), DATA.index("on-policy")
+        own = slice(row * seeds, (row + 1) * seeds)
+        students = MLPStack(
+            self._stack.layer_sizes,
+            self._stack.seeds[own],
+            1,
+            [weight[own] for weight in self._stack.weights],
+            [bias[own] for bias in self._stack.biases],
+        )
+        return write(students_hand(students), begin, uniform)
+
+
+def draw_chances(draws: list[torch.Generator], drawings: int) -> tuple[Tensor, Tensor]:
+    """Draw where some drawings begin, ``[S, drawings, 2]``, and what chance says, token by token.
+
+    Returns
+    -------
+    begin, uniform : Tensor
+        As :func:`~kdcore.today.pen.write` takes them.
+    """
+    begin = torch.stack([first_positions(drawings, draw) for draw in draws])
+    uniform = [torch.rand(TOKENS, drawings, generator=draw) for draw in draws]
+    return begin, torch.stack(uniform, dim=1)
+
+
+def _measure(stack: MLPStack, seeds: tuple[int, ...], reverse: bool) -> OnPolicyMeasured:
+    """Let teacher and students draw once more, and compare them where each goes."""
+    S, kinds = len(seeds), len(DATA)
+    begin, uniform = draw_chances([generator(s, "test drawings") for s in seeds], TEST_DRAWINGS)
+    hand = students_hand(stack)
+    teachers = write(teacher_logits, begin, uniform)
+    own = write(hand, begin.repeat(kinds, 1, 1), uniform.repeat(1, kinds, 1))
+
+    def kl_along(path: Tensor) -> Tensor:
+        positions = path[..., :-1, :].flatten(1, 2)
+        student, teacher = hand(positions), teacher_logits(positions)
+        pair = (student, teacher) if reverse else (teacher, student)
+        return kl_divergence(*pair).view(kinds, S).T.double()
+
+    figures = {
+        "kl_teacher_path": kl_along(teachers.repeat(kinds, 1, 1, 1)),
+        "kl_own_path": kl_along(own),
+        "left_lane": left_lane(own).double().mean(-1).view(kinds, S).T,
+    }
+    rows: list[Row] = []
+    for i, name in enumerate(DATA):
+        row: Row = {"data": name}
+        for figure, values in figures.items():
+            mean = mean_interval(values[:, i])
+            row |= {figure: mean.mean, f"{figure}_ci": mean.half_width}
+        for figure, values in figures.items():
+            lower = paired_difference(values[:, 0], values[:, i]) if i else None
+            row |= {
+                f"{figure}_gain": None if lower is None else lower.mean,
+                f"{figure}_gain_ci": None if lower is None else lower.half_width,
+                f"{figure}_verdict": None if lower is None else verdict(lower),
+            }
+        rows.append(row)
+    return OnPolicyMeasured(
+        rows,
+        figures=figures,
+        students=tuple(stack.network(i * S) for i in range(kinds)),
+        teacher_path=teachers[0],
+        own_paths=tuple(own.view(kinds, S, *own.shape[1:])[:, 0]),
+    )
+
+
+# --------------------------------------------------------------------------- what a run says
+
+
+def lower_by(result: AnyResult, figure: str, first: str, second: str) -> Interval:
+    """Return how much lower a figure is for one row than for another, paired over seeds."""
+    values = result.measured.figures[figure]
+    return paired_difference(values[:, DATA.index(second)], values[:, DATA.index(first)])
+
+
+def pen_pattern(result: AnyResult) -> Literal["on-policy", "jittered", "alike", "nothing"]:
+    """Say whose drawings keep a student's pen in the lane, by how many of its own leave it.
+
+    ``"on-policy"`` or ``"jittered"``: fewer than off-policy and fewer than the other; ``"alike"``:
+    both are better than off-policy and cannot be told apart; ``"nothing"``: neither is better.
+    """
+    better = {
+        name: verdict(lower_by(result, "left_lane", name, "off-policy")) == "helps"
+        for name in ("on-policy", "jittered")
+    }
+    if not any(better.values()):
+        return "nothing"
+    against = verdict(lower_by(result, "left_lane", "on-policy", "jittered"))
+    if better["on-policy"] and (against == "helps" or not better["jittered"]):
+        return "on-policy"
+    if better["jittered"] and (against == "hurts" or not better["on-policy"]):
+        return "jittered"
+    return "alike"
+
+
+def own_drawings_help(result: AnyResult) -> Judgement:
+    """A student that is corrected on its own drawings keeps to the lane better.
+
+    The figure is how many fewer of its drawings leave the lane than off-policy.
+    """
+    fewer = lower_by(result, "left_lane", "on-policy", "off-policy")
+    same_path = lower_by(result, "kl_teacher_path", "on-policy", "off-policy")
+    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": verdict(same_path)})
+
+
+def own_drawings_beat_jitter(result: AnyResult) -> Judgement:
+    """It must be the student's own drawings: jittered ones of its teacher do not do as well.
+
+    The figure is how many fewer drawings leave the lane than with jitter.
+    """
+    fewer = lower_by(result, "left_lane", "on-policy", "jittered")
+    return Judgement(from_verdict(verdict(fewer)), fewer, {})
+
+
+EXPERIMENT = Experiment(
+    "on-policy",
+    OnPolicySettings,
+    on_policy,
+    page="on_policy",
+    named_by=("data",),
+    claims=(
+        Claim("own_drawings", own_drawings_help),
+        Claim("own_or_jitter", own_drawings_beat_jitter),
+    ),
+    data="strokes",
+)
