@@ -71,6 +71,7 @@ def train(
     on_epoch: Callable[[Progress], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
     extra_parameters: Sequence[Tensor] = (),
+    epoch: int | None = None,
 ) -> None:
     """Train all models of a stack in place, with Adam.
 
@@ -89,6 +90,8 @@ def train(
     extra_parameters
         What else is trained, by the same steps: parts of the objective, such as a regressor, that
         the tensors it returns depend on.
+    epoch
+        How many samples are an epoch; as many as a seed has rows unless given.
 
     Raises
     ------
@@ -101,7 +104,8 @@ def train(
     optimiser = Adam([*stack.parameters, *extra_parameters], settings.learning_rate)
     batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
     passes = Passes(stack, settings.batch_size)
-    samples_seen = epoch = next_check = 0
+    samples_seen = epochs = next_check = 0
+    epoch = epoch or rows.shape[1]
     for parameter in extra_parameters:
         parameter.requires_grad_(True)
     for step in range(1, settings.steps + 1):
@@ -114,8 +118,8 @@ def train(
         by_extra = [pull for pull in pulls[len(activations) :] if pull is not None]
         optimiser.step([*passes.backward(batch, pulls[: len(activations)]), *by_extra])
         samples_seen += settings.batch_size
-        if samples_seen // rows.shape[1] > epoch or step == settings.steps:
-            epoch = samples_seen // rows.shape[1]
+        if samples_seen // epoch > epochs or step == settings.steps:
+            epochs = samples_seen // epoch
             # With few examples an epoch is a step or two, and looking costs as much as a step.
             if step >= next_check or step == settings.steps:
                 _check_finite(stack)
