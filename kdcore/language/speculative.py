@@ -110,6 +110,10 @@ class Speculation:
             symbols += [*drafted[:kept], added]
         return symbols
 
+    def first(self) -> Speculation:
+        """Return the first text of the first seed alone."""
+        return Speculation(*(part[:1, :1].clone() for part in vars(self).values()))
+
     def words(self, seed: int) -> list[tuple[int, ...]]:
         """Return the whole words of all texts of a seed; the last, cut off, is left out."""
         words: list[tuple[int, ...]] = []
