@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdcore.distillation import LearningCurve
+
 from kdcore.language.exact import (
     Trie,
     acceptance_rate,
@@ -46,7 +46,7 @@ from kdcore.language.speculative import (
     tokens_per_call,
 )
 from kdcore.models import MLPStack
-from kdcore.monitor import Monitor
+from kdcore.monitor import LearningCurve, Monitor
 from kdcore.training import TrainingSettings
 
 SMALL = Language(("a", "ab", "abba", "ba", "bab"))

@@ -9,13 +9,13 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from kdcore.distillation import BatchTable, LearningCurve, Response
+from kdcore.distillation import BatchTable, Response
 from kdcore.language.exact import Trie, validity
 from kdcore.language.letters import LONGEST_CONTEXT, Language, Reading, one_hot
 from kdcore.language.sampling import write_words
 from kdcore.losses import hard_gradient, reverse_kl_gradient, soft_gradient
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.randomness import generator
 from kdcore.store import BoundedStore
 from kdcore.targets import logits_of
