@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from kdcore.claims import Claim, Judgement, from_verdict
-from kdcore.experiments.result import AnyResult, Experiment, Measured, Row, measured_curve
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
+    Measured,
+    Row,
+    accuracy_columns,
+    measured_curve,
+)
 from kdcore.language.exact import effective_words, validity
 from kdcore.language.learning import (
     STUDENT_BATCH,
@@ -45,7 +53,7 @@ COOLER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
 #: Words of each student, to be read.
 SHOWN = 24
 
-MIX = Number("mix", 0, 1, 1.0, Steps(0, 1, 0.25))
+MIX = Number("mix", 0, 1, 1.0, Steps(0.0, 1.0, 0.25))
 MIXES = List("mixes", MIX, (1.0, 0.75, 0.5, 0.25, 0.0), longest=12)
 
 
@@ -57,7 +65,7 @@ class DirectionsSettings(WritingSettings):
     #: Three letters are not enough to know where in a number's name one is.
     context: int = setting(CONTEXT, 3)
     student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
-    student_samples: int = setting(STUDENT_SAMPLES, 1000 * 32)
+    student_samples: int = setting(STUDENT_SAMPLES, 1000 * 32, offered=(8_000, 32_000, 96_000))
 
     def work(self) -> float:
         return self.teachers_work() + self.student_work(self.student_hidden, len(self.mixes))
@@ -172,6 +180,10 @@ def _rows(mixes: tuple[float, ...], measures: WordMeasures) -> list[Row]:
             **mean_columns("kl_to_truth", measures.kl_to_truth[:, i]),
             **spelling[i],
             **variety[i],
+            **accuracy_columns(
+                measures.validity[:, i],
+                None if i == baseline else measures.validity[:, baseline],
+            ),
         }
         for i, mix in enumerate(mixes)
     ]
@@ -185,6 +197,17 @@ def _words(students: MLPStack, condition: int, language: Language) -> tuple[str,
 
 
 # --------------------------------------------------------------------------- what a run says
+
+
+DirectionsPattern = Literal["trade", "free", "alike", "forward"]
+
+
+def directions_pattern(result: AnyResult) -> DirectionsPattern:
+    """Say what the most reverse KL did: more valid words for fewer, for nothing, no more, less."""
+    row = result.rows[most_reverse(result.settings.mixes)]
+    if row["validity_verdict"] == "helps":
+        return "trade" if row["words_verdict"] == "hurts" else "free"
+    return "forward" if row["validity_verdict"] == "hurts" else "alike"
 
 
 def validity_for_variety(result: AnyResult) -> Judgement:

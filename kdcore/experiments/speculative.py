@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kdcore.claims import Claim, Judgement, from_verdict
 from kdcore.experiments.directions import MIX
-from kdcore.experiments.result import AnyResult, Experiment, Measured, Row
+from kdcore.experiments.result import AnyResult, Experiment, Measured, Row, accuracy_columns
 from kdcore.language.exact import validity
 from kdcore.language.learning import (
     STUDENT_BATCH,
@@ -130,6 +130,7 @@ def speculative(settings: SpeculativeSettings, monitor: Monitor = SILENT) -> Spe
             **mean_columns("tokens_per_call_formula", by_formula[:, i]),
             **mean_columns("text_validity", valid[:, i]),
             **gains[i],
+            **accuracy_columns(acceptance[:, i], None if i == 0 else acceptance[:, 0]),
         }
         for i, name in enumerate(DRAFTS)
     ]

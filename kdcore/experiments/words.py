@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-import torch
 from torch import Tensor
 
 from kdcore.claims import Claim, Judgement, from_verdict
@@ -14,6 +14,7 @@ from kdcore.experiments.result import (
     Experiment,
     Measured,
     Row,
+    accuracy_columns,
     measured_curve,
 )
 from kdcore.language.learning import (
@@ -117,9 +118,7 @@ def words(settings: WordsSettings, monitor: Monitor = SILENT) -> WordsMeasured:
         phases,
         Part(monitor, 0.4, 0.75),
     )
-    answers = Reading.of(
-        texts_written(teachers, language, ANSWERS, seeds), phases[0].samples_seen
-    )
+    answers = Reading.of(texts_written(teachers, language, ANSWERS, seeds), phases[0].samples_seen)
     sequence_level = learn(
         trie,
         MLPStack.initialise(sizes, seeds),
@@ -134,7 +133,7 @@ def words(settings: WordsSettings, monitor: Monitor = SILENT) -> WordsMeasured:
     )
     curves = [measured_curve(word_level.curve, 0), measured_curve(word_level.curve, 1)]
     return WordsMeasured(
-        rows_of("taught_by", TAUGHT_BY, measures),
+        _rows(measures),
         measures.validity,
         [*curves, measured_curve(sequence_level.curve, 0)],
         measures=measures,
@@ -143,23 +142,28 @@ def words(settings: WordsSettings, monitor: Monitor = SILENT) -> WordsMeasured:
     )
 
 
-def rows_of(column: str, names: tuple[str, ...], measures: WordMeasures) -> list[Row]:
-    """Return the table of writers: each figure, and what is gained over the first."""
-    better = (
-        gain_columns("kl", -measures.kl_to_truth),
-        gain_columns("validity", measures.validity),
-    )
+def _rows(measures: WordMeasures) -> list[Row]:
+    """Return the table: each figure, and what is gained over hard labels.
+
+    A gain in KL is how much nearer the student is to the truth. What other experiments call
+    accuracy is validity here.
+    """
+    nearer = gain_columns("kl", -measures.kl_to_truth)
+    spelling = gain_columns("validity", measures.validity)
     return [
         {
-            column: name,
+            "taught_by": name,
             **mean_columns("kl_to_truth", measures.kl_to_truth[:, i]),
             **mean_columns("validity", measures.validity[:, i]),
             **mean_columns("acceptance", measures.acceptance[:, i]),
             **mean_columns("effective_words", measures.effective_words[:, i]),
-            **better[0][i],
-            **better[1][i],
+            **nearer[i],
+            **spelling[i],
+            **accuracy_columns(
+                measures.validity[:, i], None if i == 0 else measures.validity[:, 0]
+            ),
         }
-        for i, name in enumerate(names)
+        for i, name in enumerate(TAUGHT_BY)
     ]
 
 
@@ -208,21 +212,23 @@ def spells_better(result: AnyResult) -> Judgement:
     return Judgement(from_verdict(verdict(gain)), gain, _said(result, "validity", 100))
 
 
-def answers_will_do(result: AnyResult) -> Judgement:
-    """A teacher's answers alone teach as much as its soft labels: sequence against soft labels.
+WordsPattern = Literal["both", "nearer", "spelling", "neither"]
 
-    By KL to the truth in nats a word. Supported only if the answers teach more.
-    """
-    kl: Tensor = result.measured.measures.kl_to_truth
-    gain = paired_difference(kl[:, 1], kl[:, 2])
-    return Judgement(from_verdict(verdict(gain)), gain, _said(result, "kl_to_truth"), unit="number")
+
+def words_pattern(result: AnyResult) -> WordsPattern:
+    """Say what soft labels did: nearer to the language, better at spelling, both or neither."""
+    soft = result.rows[TAUGHT_BY.index("soft")]
+    nearer, spelling = soft["kl_verdict"] == "helps", soft["validity_verdict"] == "helps"
+    if nearer and spelling:
+        return "both"
+    return "nearer" if nearer else "spelling" if spelling else "neither"
 
 
 def _said(result: AnyResult, column: str, factor: float = 1) -> dict[str, str]:
     digits = 1 if factor == 100 else 2
-    return {
-        row["taught_by"]: f"{factor * row[column]:.{digits}f}" for row in result.rows
-    } | {"words": str(result.settings.words_read(result.settings.words))}
+    return {row["taught_by"]: f"{factor * row[column]:.{digits}f}" for row in result.rows} | {
+        "words": str(result.settings.words_read(result.settings.words))
+    }
 
 
 EXPERIMENT = Experiment(

@@ -13,7 +13,7 @@ from kdcore.language.letters import (
     number_language,
 )
 from kdcore.models import parameter_count
-from kdcore.settings import STUDENT_SAMPLES, List, Number, Settings, setting
+from kdcore.settings import STUDENT_SAMPLES, Number, Settings, setting
 from kdcore.words import Refusal
 
 #: Letters that a student reads, however short its text: 800 batches of 32.
@@ -35,9 +35,7 @@ class WordList:
 
     @property
     def accepts(self) -> Refusal:
-        return Refusal(
-            "word_list", most=MOST_OWN_WORDS, longest=LONGEST_WORD, letters=MOST_LETTERS
-        )
+        return Refusal("word_list", most=MOST_OWN_WORDS, longest=LONGEST_WORD, letters=MOST_LETTERS)
 
     def parse(self, text: str) -> tuple[str, ...]:
         words = (" ".join(word.split()).lower() for word in text.replace("\n", ",").split(","))
@@ -76,7 +74,7 @@ class WritingSettings(Settings):
     """
 
     context: int = setting(CONTEXT)
-    student_samples: int = setting(STUDENT_SAMPLES, READ)
+    student_samples: int = setting(STUDENT_SAMPLES, READ, offered=(6_400, READ, 102_400))
     own_words: tuple[str, ...] = setting(OWN_WORDS)
 
     #: Symbols of the number names; a language of one's own has about as many.
