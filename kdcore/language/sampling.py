@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from kdcore.language.letters import END, LONGEST_CONTEXT, one_hot, shift
+from kdcore.language.letters import END, LONGEST_CONTEXT, context_of, one_hot, shift
 from kdcore.models import MLPStack
 
 #: A word that has not ended by then is cut off; it counts as written, and as invalid.
@@ -78,3 +79,29 @@ def write_words(
             break
         contexts = shift(contexts, letter)
     return written
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How one network went on with a prompt, letter by letter."""
+
+    #: The symbols that it wrote; the last is END unless it was cut off.
+    letters: tuple[int, ...]
+    #: What each could have been: a distribution for each letter.
+    probabilities: tuple[tuple[float, ...], ...]
+
+
+def continue_prompt(
+    network: MLPStack, prompt: Sequence[int], symbols: int, draw: torch.Generator
+) -> Continuation:
+    """Let one network finish the word that a prompt begins."""
+    context = torch.tensor(context_of(prompt)).view(1, 1, -1)
+    letters: list[int] = []
+    probabilities: list[tuple[float, ...]] = []
+    while len(prompt) + len(letters) < LONGEST_WRITTEN and letters[-1:] != [END]:
+        said = next_letter(network, context, symbols)
+        letter = pick(said, [draw])
+        letters.append(int(letter))
+        probabilities.append(tuple(said[0, 0].tolist()))
+        context = shift(context, letter)
+    return Continuation(tuple(letters), tuple(probabilities))

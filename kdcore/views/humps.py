@@ -8,6 +8,7 @@ logits: so the divergences are those of :mod:`kdcore.losses`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,8 @@ PLACES = torch.linspace(-12, 12, 241, dtype=torch.float64)
 #: The students of the grid.
 MEANS = tuple(round(0.2 * i, 1) for i in range(-25, 26))
 SPREADS = tuple(round(0.1 * i, 1) for i in range(4, 51))
+#: A place counts as improbable if the teacher's density there is under this share of its highest.
+IMPROBABLE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,19 +77,11 @@ def landscape(
     return Landscape(MEANS, SPREADS, measure(two_humps(separation).view(1, 1, 1, -1), students))
 
 
-def on_improbable_ground(
-    separation: float, mean: float, spread: float, below: float = 0.1
-) -> float:
-    """Return the probability that a student puts where the teacher has hardly any.
-
-    Parameters
-    ----------
-    below
-        What counts as improbable: a density under this share of the teacher's highest.
-    """
+def on_improbable_ground(separation: float, mean: float, spread: float) -> float:
+    """Return the probability that a student puts where the teacher has hardly any."""
     teacher = two_humps(separation)
     student = torch.softmax(_gaussian(mean, spread), dim=-1)
-    improbable = teacher < teacher.max() + torch.tensor(below).log()
+    improbable = teacher < teacher.max() + math.log(IMPROBABLE)
     return float(student[improbable].sum())
 
 
