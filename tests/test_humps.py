@@ -36,7 +36,7 @@ def test_the_middle_is_improbable_ground_and_a_hump_is_not() -> None:
 
 
 def test_one_hump_is_matched_by_every_divergence() -> None:
-    for divergence in ("forward", "reverse", "skewed", "skewed reverse", "jsd"):
+    for divergence in ("forward", "reverse", "skewed", "skewed-reverse", "jsd"):
         result = landscape(0, divergence)
         assert result.best == ((0.0, 1.0),)
         assert result.divergence.min().item() == pytest.approx(0, abs=1e-9)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from kdcore.losses import generalised_jsd, kl_divergence, reverse_kl, skewed_kl
 
-Divergence = Literal["forward", "reverse", "skewed", "skewed reverse", "jsd"]
+Divergence = Literal["forward", "reverse", "skewed", "skewed-reverse", "jsd"]
 
 #: Where densities are compared.
 PLACES = torch.linspace(-12, 12, 241, dtype=torch.float64)
@@ -98,7 +98,7 @@ def _measure(divergence: Divergence, share: float) -> Callable[[Tensor, Tensor],
         "forward": kl_divergence,
         "reverse": reverse_kl,
         "skewed": lambda teacher, student: skewed_kl(teacher, student, share),
-        "skewed reverse": lambda teacher, student: skewed_kl(student, teacher, share),
+        "skewed-reverse": lambda teacher, student: skewed_kl(student, teacher, share),
         "jsd": lambda teacher, student: generalised_jsd(teacher, student, share),
     }
     return measures[divergence]

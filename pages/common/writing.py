@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.figures import MARKERS, PALETTE
+from kdcore.figures import MARKERS
 from kdcore.language.letters import END_MARK, Language
 from kdcore.language.sampling import Continuation
 from kdcore.language.settings import MOST_OWN_WORDS, OWN_WORDS
@@ -25,7 +25,7 @@ _writers = component("writers")
 _speculation = component("speculation")
 
 #: In which colour each of the writers stands.
-COLOUR_OF = {"teacher": "teacher", "hard": "hard", "soft": "distilled", "sequence": "label"}
+COLOUR_OF = {"teacher": "teacher", "hard": "hard", "soft": "distilled", "sequence": "distilled"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def humps(text: Mapping[str, Any]) -> None:
             "means": list(MEANS),
             "spreads": list(SPREADS),
             "improbable": IMPROBABLE,
-            "colours": {"teacher": PALETTE["teacher"], "student": PALETTE["distilled"]},
-            "words": dict(text),
+            "measures": text["measures"],
+            "words": {name: word for name, word in text.items() if name != "measures"},
         },
     )
 
@@ -109,25 +109,14 @@ def words_to_read(
             f"<li>{escape(word) or '–'}</li>"
             if word in known
             else f'<li class="invalid"><s>{escape(word) or "–"}</s>'
-            f'<span class="sr-only"> ({escape(invalid)})</span></li>'
+            f'<span class="spoken"> ({escape(invalid)})</span></li>'
             for word in words
         )
-        colour = PALETTE[COLOUR_OF[who]]
+        colour = f"--colour:var(--{COLOUR_OF[who]})"
         parts.append(
-            f'<section style="--colour:{colour}"><h3>{escape(name)}</h3><ul>{items}</ul></section>'
+            f'<section style="{colour}"><h3>{escape(name)}</h3><ul>{items}</ul></section>'
         )
-    st.html(f"<style>{_WORDS_STYLE}</style><div class='written'>{''.join(parts)}</div>")
-
-
-_WORDS_STYLE = """
-.written { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1rem; }
-.written h3 { font-size: 0.95rem; border-bottom: 3px solid var(--colour); padding: 0 0 .25rem; margin: 0 0 .3rem; }
-.written ul { list-style: none; margin: 0; padding: 0; max-height: 17rem; overflow-y: auto; }
-.written li { font-size: 0.88rem; line-height: 1.45; margin: 0; overflow-wrap: anywhere; }
-.written .invalid { opacity: .75; }
-.written s { text-decoration-color: #c0392b; text-decoration-thickness: 2px; }
-.written .sr-only { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-"""
+    st.html(f'<div class="written">{"".join(parts)}</div>')
 
 
 def continuations(
@@ -142,7 +131,7 @@ def continuations(
         {
             "who": who,
             "name": names[who],
-            "colour": PALETTE[COLOUR_OF[who]],
+            "colour": COLOUR_OF[who],
             "marker": MARKERS[COLOUR_OF[who]],
             "letters": list(one.letters),
             "probabilities": [[round(p, 4) for p in each] for each in one.probabilities],
@@ -174,7 +163,7 @@ def speculation(
         {
             "who": who,
             "name": names[who],
-            "colour": PALETTE[COLOUR_OF[who]],
+            "colour": COLOUR_OF[who],
             "marker": MARKERS[COLOUR_OF[who]],
             "calls": [
                 {"drafted": drafted, "kept": kept, "added": added}
@@ -194,7 +183,6 @@ def speculation(
             "drafts": drafts,
             "symbols": [END_MARK, *language.letters],
             "shown": repr([[call["kept"] for call in draft["calls"]] for draft in drafts]),
-            "colours": {who: PALETTE[who] for who in ("teacher", "hard", "distilled")},
             "words": dict(text),
         },
     )
