@@ -456,6 +456,23 @@ def relational_angle_loss(student_features: Tensor, teacher_features: Tensor) ->
     return huber.sum(dim=(-3, -2, -1)) / (N * (N - 1) * (N - 2))
 
 
+def reverse_kl(
+    teacher_logits: Tensor, student_logits: Tensor, temperature: float | Tensor = 1.0
+) -> Tensor:
+    """Return KL(student ‖ teacher) of the softened outputs in nats: one value per model.
+
+        KL = 1/N · Σ_n Σ_i p_{n,i} · (ln p_{n,i} − ln q_{n,i}),   q teacher, p student, both at T
+
+    :func:`kl_divergence` the other way round: the student's own probabilities weigh the terms. It
+    is dear to say what the teacher would not say, and costs little to leave something out.
+
+    Notes
+    -----
+    Gu et al. (2024), *MiniLLM: knowledge distillation of large language models*, equation 1.
+    """
+    return kl_divergence(student_logits, teacher_logits, temperature)
+
+
 def reverse_kl_gradient(
     student_logits: Tensor,
     teacher_logits: Tensor,
@@ -475,12 +492,103 @@ def reverse_kl_gradient(
     return (ratio - (probs * ratio).sum(class_axis, keepdim=True)).mul_(probs).mul_(temperature)
 
 
+def skewed_kl(
+    teacher_logits: Tensor,
+    student_logits: Tensor,
+    skew: float | Tensor,
+    temperature: float | Tensor = 1.0,
+) -> Tensor:
+    """Return KL(teacher ‖ λ·teacher + (1 − λ)·student) in nats: one value per model.
+
+        KL = 1/N · Σ_n Σ_i q · (ln q − ln(λ·q + (1 − λ)·p)),   q teacher, p student, both at T
+
+    λ = 0 is :func:`kl_divergence`. With λ above 0 no answer that the student leaves out costs more
+    than ln(1/λ). With student and teacher swapped it is the skewed reverse KL.
+
+    Raises
+    ------
+    ValueError
+        If a skew is not from 0 up to, but not including, 1.
+
+    Notes
+    -----
+    Ko et al. (2024), *DistiLLM: towards streamlined distillation for large language models*,
+    section 3.1; there λ is called α, and 0.1 is its default.
+    """
+    skew = _share(skew, "skew", student_logits)
+    if not bool((skew < 1).all()):
+        raise ValueError("skew must be below 1: nothing would be left of the student")
+    teacher, student = _both_log_probs(teacher_logits, student_logits, temperature)
+    return _kl_of_each_example(teacher, _log_mixture(teacher, student, skew)).mean(dim=-1)
+
+
+def generalised_jsd(
+    teacher_logits: Tensor,
+    student_logits: Tensor,
+    beta: float | Tensor,
+    temperature: float | Tensor = 1.0,
+) -> Tensor:
+    """Return the generalised Jensen–Shannon divergence in nats: one value per model.
+
+        JSD(β) = β · KL(q ‖ m) + (1 − β) · KL(p ‖ m),   m = β·q + (1 − β)·p,   q teacher, p student
+        JSD(0) = KL(q ‖ p),   JSD(1) = KL(p ‖ q)   by convention
+
+    The curve jumps at both ends. Towards β = 0 the formula tends to 0, like β · KL(q ‖ p), and
+    towards β = 1 like (1 − β) · KL(p ‖ q): the directions of the gradient tend to those of the
+    two KLs, its size to nothing. The convention puts back the size.
+
+    Raises
+    ------
+    ValueError
+        If a β is not from 0 to 1.
+
+    Notes
+    -----
+    Agarwal et al. (2024), *On-policy distillation of language models*, equation 1; the convention
+    at the ends is that of the library TRL (``GKDTrainer``).
+    """
+    beta = _share(beta, "beta", student_logits)
+    teacher, student = _both_log_probs(teacher_logits, student_logits, temperature)
+    # At the ends the mixture is one of the two itself: the formula gives 0, never ∞ − ∞.
+    mixture = _log_mixture(teacher, student, beta)
+    of_teacher = _kl_of_each_example(teacher, mixture).mean(dim=-1)
+    of_student = _kl_of_each_example(student, mixture).mean(dim=-1)
+    inside = beta * of_teacher + (1 - beta) * of_student
+    forward = _kl_of_each_example(teacher, student).mean(dim=-1)
+    backward = _kl_of_each_example(student, teacher).mean(dim=-1)
+    return torch.where(beta == 0, forward, torch.where(beta == 1, backward, inside))
+
+
 def _soft_difference(
     student_logits: Tensor, teacher_logits: Tensor, temperature: Tensor, class_axis: int
 ) -> Tensor:
     """Return ``p(T) − q(T)``, in the student's shape."""
     difference = torch.softmax(student_logits / temperature, dim=class_axis)
     return difference.sub_(torch.softmax(teacher_logits / temperature, dim=class_axis))
+
+
+def _both_log_probs(
+    teacher_logits: Tensor, student_logits: Tensor, temperature: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what teacher and student say at T as log-probabilities; the teacher is a constant."""
+    temperature = _per_model(temperature, student_logits)
+    teacher = torch.log_softmax(_at_temperature(teacher_logits.detach(), temperature), dim=-1)
+    return teacher, torch.log_softmax(_at_temperature(student_logits, temperature), dim=-1)
+
+
+def _log_mixture(teacher: Tensor, student: Tensor, share: Tensor) -> Tensor:
+    """Return ln(share · q + (1 − share) · p) of log-probabilities ``[..., N, C]``."""
+    if share.ndim:
+        share = share[..., None, None]
+    return torch.logaddexp(teacher + share.log(), student + torch.log1p(-share))
+
+
+def _share(value: float | Tensor, name: str, logits: Tensor) -> Tensor:
+    """Return a number from 0 to 1 for each model."""
+    value = _per_model(value, logits)
+    if not bool(((value >= 0) & (value <= 1)).all()):
+        raise ValueError(f"{name} must be from 0 to 1")
+    return value
 
 
 def _kl_of_each_example(teacher_log_probs: Tensor, student_log_probs: Tensor) -> Tensor:

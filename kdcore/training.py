@@ -74,6 +74,7 @@ def train(
     on_epoch: Callable[[Progress], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
     extra_parameters: Sequence[Tensor] = (),
+    epoch: int | None = None,
 ) -> None:
     """Train all models of a stack in place, with Adam.
 
@@ -95,6 +96,8 @@ def train(
     extra_parameters
         What else is trained, by the same steps: parts of the objective, such as a regressor, that
         the tensors it returns depend on. They become views of one buffer, like the stack's own.
+    epoch
+        How many samples are an epoch; as many as a seed has rows unless given.
 
     Raises
     ------
@@ -117,7 +120,8 @@ def train(
     passes = Passes(stack, settings.batch_size)
     images = inputs.new_empty(len(rows) * settings.batch_size, inputs.shape[1])
     batch = images.view(len(rows), settings.batch_size, -1)
-    samples_seen = epoch = next_check = 0
+    samples_seen = epochs = next_check = 0
+    epoch = epoch or rows.shape[1]
     for step in range(1, settings.steps + 1):
         if is_cancelled is not None and is_cancelled():
             raise Cancelled
@@ -130,8 +134,8 @@ def train(
             gradient.zero_() if pull is None else gradient.copy_(pull)
         optimiser.step([by_stack, by_buffer] if extra_parameters else [by_stack])
         samples_seen += settings.batch_size
-        if samples_seen // rows.shape[1] > epoch or step == settings.steps:
-            epoch = samples_seen // rows.shape[1]
+        if samples_seen // epoch > epochs or step == settings.steps:
+            epochs = samples_seen // epoch
             # With few examples an epoch is a step or two, and looking costs as much as a step.
             if step >= next_check or step == settings.steps:
                 _check_finite(stack)

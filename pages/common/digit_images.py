@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import streamlit as st
@@ -12,7 +12,7 @@ from kdcore.views.pictures import picture
 
 
 def show(
-    images: Sequence[Tensor],
+    images: Iterable[Tensor],
     alternatives: Sequence[str],
     captions: Sequence[str],
     size: float = 4.6,

@@ -130,9 +130,9 @@ def _show_way_on() -> None:
     text = words("frame")["way"]
     before, after = course.neighbours(st.session_state[_NAME])
     with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
-        for entry, word, icon in (
-            (before, "previous", ":material/arrow_back:"),
-            (after, "next", ":material/arrow_forward:"),
+        for entry, word, icon, side in (
+            (before, "previous", ":material/arrow_back:", "left"),
+            (after, "next", ":material/arrow_forward:", "right"),
         ):
             if entry is None:
                 continue

@@ -1,0 +1,109 @@
+// @ts-check
+// Speculative decoding as it came: each call of the teacher keeps some of the drafted letters,
+// strikes one out and puts its own behind. kdcore has run it; here it is shown, call by call.
+
+import { colourAs, element, fill, find, findAll } from "./common.js";
+
+const PACE_MS = 700;
+
+/**
+ * @typedef {{ drafted: number[], kept: number, added: number }} Call one call of the teacher
+ * @typedef {{ who: string, colour: string, name: string, marker: string, calls: Call[] }} Draft
+ * @typedef {{
+ *   drafts: Draft[], symbols: string[], shown: string, words: Record<string, string>,
+ * }} Data
+ * @typedef {{
+ *   root: HTMLElement, data: Data, at: number, timer: number, length: number, shown?: string,
+ * }} View
+ */
+
+/**
+ * @param {Call} call
+ * @param {string[]} symbols
+ * @param {Record<string, string>} words
+ */
+function callOf(call, symbols, words) {
+  const node = element("span", { class: "call" });
+  call.drafted.forEach((symbol, i) => {
+    const kind = i < call.kept ? "kept" : i === call.kept ? "rejected" : "unread";
+    node.append(element("span", { class: kind, title: words[kind] }, symbols[symbol]));
+  });
+  node.append(element("span", { class: "added", title: words.added }, symbols[call.added]));
+  return node;
+}
+
+/** @param {View} view */
+function draw(view) {
+  const { data, at } = view;
+  const { words } = data;
+  find(view.root, ".speculation").dataset.at = at;
+  data.drafts.forEach((draft, d) => {
+    const node = findAll(view.root, ".draft")[d];
+    const text = find(node, ".text");
+    while (text.childElementCount > at) text.lastChild.remove();
+    while (text.childElementCount < at) {
+      text.append(callOf(draft.calls[text.childElementCount], data.symbols, words));
+    }
+    findAll(text, ".call").forEach((call, i) => call.classList.toggle("old", i < at - 1));
+    const letters = draft.calls.slice(0, at).reduce((sum, call) => sum + call.kept + 1, 0);
+    const rate = at ? (letters / at).toFixed(2) : "–";
+    find(node, ".count").textContent = fill(words.count, { calls: at, letters, rate });
+  });
+  find(view.root, ".play").textContent = view.timer ? words.stop : words.play;
+}
+
+/** @param {View} view */
+function build(view) {
+  const { data, root } = view;
+  find(root, ".legend").replaceChildren(...["kept", "rejected", "unread", "added"].map((kind) =>
+    element("span", { class: kind }, data.words[kind])));
+  const drafts = find(root, ".drafts");
+  drafts.replaceChildren();
+  for (const draft of data.drafts) {
+    const node = element("div", { class: "draft", "data-who": draft.who },
+      element("div", { class: "head" }, element("span", { class: `marker ${draft.marker}` }), draft.name),
+      element("div", { class: "count" }), element("p", { class: "text" }));
+    colourAs(node, draft.colour);
+    drafts.append(node);
+  }
+  view.length = data.drafts[0].calls.length;
+}
+
+/** @param {View} view */
+function stop(view) {
+  clearInterval(view.timer);
+  view.timer = 0;
+}
+
+/** @param {{ parentElement: any, data: Data }} component */
+export default function ({ parentElement, data }) {
+  /** @type {View} */
+  const view = (parentElement._view ??= { root: parentElement, at: 0, timer: 0, length: 0 });
+  view.data = data;
+  if (view.shown !== data.shown) {
+    view.shown = data.shown;
+    stop(view);
+    view.at = 0;
+    build(view);
+  }
+  const advance = () => {
+    if (view.at < view.length) view.at += 1;
+    if (view.at >= view.length) stop(view);
+    draw(view);
+  };
+  const button = (/** @type {string} */ name) => find(parentElement, `.${name}`);
+  button("step").textContent = data.words.step;
+  button("again").textContent = data.words.again;
+  button("play").onclick = () => {
+    if (view.timer) stop(view);
+    else {
+      if (view.at >= view.length) view.at = 0;
+      view.timer = window.setInterval(advance, PACE_MS);
+    }
+    draw(view);
+  };
+  button("step").onclick = () => { stop(view); advance(); };
+  button("again").onclick = () => { stop(view); view.at = 0; draw(view); };
+  draw(view);
+  return () => stop(view);
+}

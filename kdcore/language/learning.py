@@ -1,0 +1,236 @@
+"""Teachers and students that learn to write: the same stack and the same training as elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from kdcore.distillation import BatchTable, Response
+from kdcore.language.exact import Trie, validity
+from kdcore.language.letters import LONGEST_CONTEXT, Language, Reading, one_hot
+from kdcore.language.sampling import write_words
+from kdcore.losses import hard_gradient, reverse_kl_gradient, soft_gradient
+from kdcore.models import MLPStack
+from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.randomness import generator
+from kdcore.store import BoundedStore
+from kdcore.targets import logits_of
+from kdcore.training import Objective, Progress, TrainingSettings, train
+
+#: The teacher looks back ten letters, which is nearly enough to know where in a name it is.
+TEACHER_HIDDEN = (64,)
+#: Smaller and smaller steps: a word is spelled right if each of twenty letters is.
+TEACHER_PHASES = tuple(
+    TrainingSettings(samples_seen=steps * 32, batch_size=32, learning_rate=rate)
+    for steps, rate in ((500, 1e-2), (300, 3e-3), (100, 1e-3))
+)
+#: How a student's steps are counted and how large they are.
+STUDENT_BATCH, STUDENT_RATE = 32, 5e-3
+
+#: Looks at the stack while it learns; each goes through every word of the language.
+CURVE_POINTS = 8
+#: And reports of how far it has come.
+REPORTS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Writers:
+    """A trained stack that writes, and what it says at each beginning of a word."""
+
+    stack: MLPStack
+    #: ``[S, C, K, symbols]``
+    log_probabilities: Tensor
+    #: ln p of each word, ``[S, C, words]``.
+    log_words: Tensor
+    #: Validity while learning, in place of accuracy.
+    curve: LearningCurve
+
+
+def learn(
+    trie: Trie,
+    stack: MLPStack,
+    reading: Reading,
+    objective: Objective,
+    phases: Sequence[TrainingSettings],
+    monitor: Monitor = SILENT,
+    stage: str = "students",
+) -> Writers:
+    """Train a stack on what it reads and measure it on the whole language.
+
+    Parameters
+    ----------
+    trie
+        The words it is measured on.
+    reading
+        What each seed reads.
+    objective
+        What it learns from the reading's pool.
+    phases
+        One training after another, each with its own steps.
+    monitor
+        Hears of validity where others hear of test accuracy.
+    """
+    symbols = trie.language.symbols
+    inputs = one_hot(reading.contexts, stack.layer_sizes[0] // symbols, symbols)
+    curve = LearningCurve()
+    planned, seen = sum(phase.samples_seen for phase in phases), 0
+
+    def look(progress: Progress) -> None:
+        so_far = seen + progress.samples_seen
+        if so_far * CURVE_POINTS >= planned * (len(curve.accuracy) + 1):
+            curve.samples_seen.append(so_far)
+            log_words = trie.log_word_probabilities(trie.log_probabilities(stack))
+            curve.accuracy.append(validity(log_words).double())
+        monitor.report(stage, so_far / planned, curve)
+
+    for phase in phases:
+        train(
+            stack,
+            inputs,
+            reading.rows,
+            objective,
+            phase,
+            look,
+            monitor.is_cancelled,
+            epoch=planned // REPORTS,
+        )
+        seen += phase.samples_seen
+    log_probabilities = trie.log_probabilities(stack)
+    return Writers(
+        stack, log_probabilities, trie.log_word_probabilities(log_probabilities).double(), curve
+    )
+
+
+class Directions:
+    """Learn from hard labels and from a teacher whose words are matched in either direction.
+
+        α · CE + (1 − α) · T² · (λ · KL(teacher ‖ student) + (1 − λ) · KL(student ‖ teacher))
+
+    λ = 1 is :class:`~kdcore.distillation.Response`.
+
+    Parameters
+    ----------
+    labels
+        The letter that follows, for each row of the pool, ``[N]``.
+    teacher_logits
+        What each seed's teacher says of the pool, ``[S, N, symbols]``.
+    temperatures, alphas, mixes
+        T, α and λ, one for each condition.
+    """
+
+    def __init__(
+        self,
+        labels: Tensor,
+        teacher_logits: Tensor,
+        temperatures: Sequence[float],
+        alphas: Sequence[float],
+        mixes: Sequence[float],
+    ) -> None:
+        symbols = teacher_logits.shape[-1]
+        self._one_hot = BatchTable(torch.nn.functional.one_hot(labels, symbols).float())
+        self._teacher_logits = BatchTable(teacher_logits)
+        self._temperature = torch.tensor(temperatures).view(1, -1, 1, 1)
+        self._alpha = torch.tensor(alphas).view(1, -1, 1, 1)
+        self._mix = torch.tensor(mixes).view(1, -1, 1, 1)
+
+    def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        logits = activations[-1]
+        per_seed = logits.view(len(rows), -1, *logits.shape[1:])  # [S, C, symbols, B]
+        teacher = self._teacher_logits.batch(rows)
+        forward = soft_gradient(per_seed, teacher, self._temperature, class_axis=-2)
+        backward = reverse_kl_gradient(per_seed, teacher, self._temperature, class_axis=-2)
+        soft = forward.mul_(self._mix).add_(backward.mul_(1 - self._mix))
+        hard = hard_gradient(per_seed, self._one_hot.batch(rows), class_axis=-2)
+        gradient = hard.mul_(self._alpha).add_(soft.mul_(1 - self._alpha)).div_(rows.shape[1])
+        return [(logits, gradient.view_as(logits))]
+
+
+@lru_cache(maxsize=4)
+def trie_of(language: Language) -> Trie:
+    """Return the tree of a language's words; the last few are kept."""
+    return Trie.of(language)
+
+
+_teachers: BoundedStore[tuple[object, ...], Writers] = BoundedStore(capacity=4)
+
+
+def writing_teachers(
+    language: Language, seeds: tuple[int, ...], monitor: Monitor = SILENT
+) -> Writers:
+    """Return one teacher a seed, which has read the whole language.
+
+    It is told the true distribution of the next letter at each beginning of a word, so that it is
+    as good as its shape allows. The last few are kept.
+    """
+    key = (language.words, seeds)
+    if (known := _teachers.get(key)) is not None:
+        return known
+    trie = trie_of(language)
+    # Each beginning stands in the text as often as words go through it.
+    rows = torch.repeat_interleave(trie.counts.sum(1).long())
+    truth = logits_of(trie.truth, 1.0).float()
+    reading = Reading(trie.contexts, trie.truth.argmax(1), rows.expand(len(seeds), -1))
+    teachers = learn(
+        trie,
+        MLPStack.initialise(
+            (LONGEST_CONTEXT * language.symbols, *TEACHER_HIDDEN, language.symbols), seeds
+        ),
+        reading,
+        Response(reading.letters, truth.expand(len(seeds), -1, -1), (1.0,), (0.0,)),
+        TEACHER_PHASES,
+        monitor,
+        "teacher",
+    )
+    _teachers.put(key, teachers)
+    return teachers
+
+
+def texts_read(language: Language, words: int, seeds: Sequence[int]) -> list[Tensor]:
+    """Draw the words that each seed's students read, ``[words, longest + 1]`` symbols each.
+
+    The same seed draws the same words, and more of them only add to them.
+    """
+    if not 1 <= words <= len(language.words):
+        raise ValueError(f"words must be from 1 to {len(language.words)}, not {words}")
+    orders = [torch.randperm(len(language.words), generator=generator(s, "words")) for s in seeds]
+    return [language.table([language.words[i] for i in order[:words]]) for order in orders]
+
+
+def texts_written(
+    teachers: Writers, language: Language, words: int, seeds: Sequence[int]
+) -> list[Tensor]:
+    """Let each seed's teacher write words for its students to read."""
+    draws = [generator(seed, "teacher's words") for seed in seeds]
+    return list(write_words(teachers.stack, words, language.symbols, draws))
+
+
+def said_of(teachers: Writers, reading: Reading, language: Language) -> Tensor:
+    """Return what each seed's teacher says of each row of a pool, logits ``[S, N, symbols]``."""
+    inputs = one_hot(reading.contexts, LONGEST_CONTEXT, language.symbols)
+    return teachers.stack.logits(inputs)[:, 0].contiguous()
+
+
+def one_condition(stack: MLPStack, condition: int) -> MLPStack:
+    """Return a stack with a copy of the networks of one condition, one a seed."""
+    return MLPStack(
+        stack.layer_sizes,
+        stack.seeds,
+        1,
+        [weight[condition :: stack.conditions].clone() for weight in stack.weights],
+        [bias[condition :: stack.conditions].clone() for bias in stack.biases],
+    )
+
+
+def in_conditions(stack: MLPStack, conditions: int) -> MLPStack:
+    """Return a stack in which each network of one condition stands in several."""
+    return MLPStack(
+        stack.layer_sizes,
+        stack.seeds,
+        conditions,
+        [weight.repeat_interleave(conditions, 0) for weight in stack.weights],
+        [bias.repeat_interleave(conditions, 0) for bias in stack.biases],
+    )
