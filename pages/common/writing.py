@@ -157,7 +157,7 @@ def speculation(
     text: Mapping[str, str],
 ) -> None:
     """Draw how drafts were kept and corrected, to be played call by call."""
-    drafts = [
+    drafts: list[dict[str, Any]] = [
         {
             "who": who,
             "name": names[who],
