@@ -57,7 +57,7 @@ def page(name: str) -> dict[str, Any]:
     text = words(name)
     st.html(f"<style>{_style()}</style>")
     _leave_for(name)
-    st.session_state[_WAY] = st.sidebar.empty()
+    st.session_state[_WAY] = st.sidebar.container(key="way", gap=None).empty()
     show_way()
     title, question = st.container(key="page-head"), text["question"]
     title.html(_where_we_are(name))
@@ -84,7 +84,7 @@ def finish(name: str) -> None:
 def show_way() -> None:
     """Show in the sidebar the whole course: what is done, and how long the rest takes."""
     text, done = words("frame")["way"], visit.kept().done
-    with st.session_state[_WAY].container(key="way", gap=None):
+    with st.session_state[_WAY].container(gap=None):
         for chapter, entries in course.chapters().items():
             st.html(f'<p class="chapter">{escape(words("frame")["chapters"][chapter])}</p>')
             for entry in entries:
@@ -130,9 +130,9 @@ def _show_way_on() -> None:
     text = words("frame")["way"]
     before, after = course.neighbours(st.session_state[_NAME])
     with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
-        for entry, word, icon, side in (
-            (before, "previous", ":material/arrow_back:", "left"),
-            (after, "next", ":material/arrow_forward:", "right"),
+        for entry, word, icon in (
+            (before, "previous", ":material/arrow_back:"),
+            (after, "next", ":material/arrow_forward:"),
         ):
             if entry is None:
                 continue
