@@ -124,9 +124,7 @@ def show_quirk(result: AnyResult) -> None:
     text, measured = words["quirk"], result.measured
     first, second = result.settings.swap
     st.subheader(text["heading"].format(first=first, second=second), anchor=False)
-    swapped = {
-        row["start"]: charts.percent(result.interval(row, "swapped")) for row in result.rows
-    }
+    swapped = {row["start"]: charts.percent(result.interval(row, "swapped")) for row in result.rows}
     st.markdown(
         text["explain"].format(
             first=first,

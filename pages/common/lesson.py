@@ -355,7 +355,8 @@ def show_seeds(controls: Controls) -> None:
                 help=text["other_help"],
                 on_click=draw_others,
             )
-        controls.show("split")
+        if "split" in controls:
+            controls.show("split")
 
 
 def verdict_of(verdict: ClaimVerdict, result: AnyResult) -> str:
