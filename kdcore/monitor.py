@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Self
 
 from torch import Tensor
 
@@ -13,6 +14,11 @@ class LearningCurve:
 
     samples_seen: list[int] = field(default_factory=list)
     accuracy: list[Tensor] = field(default_factory=list)
+
+    def so_far(self) -> Self:
+        """Return the points of this moment, while whoever writes to the curve goes on."""
+        points = {each.name: list(getattr(self, each.name)) for each in fields(self)}
+        return replace(self, **points)
 
 
 class Monitor:

@@ -63,7 +63,7 @@ def show_noise_and_digits(result: AnyResult) -> None:
     with left:
         st.subheader(text["sees"], anchor=False)
         seen = as_ink(measured.shown)
-        digit_images.show(seen, [text["noise_image"]] * len(seen), [""] * len(seen))
+        digit_images.show(list(seen), [text["noise_image"]] * len(seen), [""] * len(seen))
         st.markdown(text["sees_explain"].format(auxiliary=result.settings.auxiliary))
     with right:
         st.subheader(text["reads"], anchor=False)

@@ -51,7 +51,7 @@ def show_inputs(result: AnyResult) -> None:
     chosen = list(INPUTS).index(controls["shown"])
     name = words["names"][controls["shown"]]
     seen = as_ink(measured.shown[chosen])
-    digit_images.show(seen, [text["image"].format(name=name)] * len(seen), [""] * len(seen))
+    digit_images.show(list(seen), [text["image"].format(name=name)] * len(seen), [""] * len(seen))
     votes = measured.named[chosen].tolist()
     each = ", ".join(text["vote"].format(digit=d, votes=f"{v:,}") for d, v in enumerate(votes))
     st.markdown(text["votes"].format(name=name, each=each))
@@ -108,7 +108,7 @@ def show_pictures(pictures: Any, number: int, caption: str) -> None:
     text = words["invented"]
     digits = [str(i % CLASSES) for i in range(inks.shape[-2])]
     digit_images.show(
-        inks[number], [text["image"].format(digit=d) for d in digits], digits, size=4.0
+        list(inks[number]), [text["image"].format(digit=d) for d in digits], digits, size=4.0
     )
     st.caption(caption)
 

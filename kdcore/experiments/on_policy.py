@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kdcore.claims import Claim, Judgement, from_verdict
-from kdcore.experiments.result import AnyResult, Experiment, Measured, Row
+from kdcore.experiments.result import AnyResult, Experiment, Measured, Row, accuracy_columns
 from kdcore.losses import kl_divergence
 from kdcore.models import MLPStack, parameter_count
 from kdcore.monitor import SILENT, LearningCurve, Monitor
@@ -105,7 +105,8 @@ def on_policy(settings: OnPolicySettings, monitor: Monitor = SILENT) -> OnPolicy
     ``kl_teacher_path`` is how far the student is from its teacher where the teacher goes,
     ``kl_own_path`` where the student itself goes, in the KL that it was trained with, in nats a
     token; ``left_lane`` is the share of its drawings that ever leave the lane. All are the better
-    the lower, and each gain is how much lower than off-policy it is.
+    the lower, and the gain of each is how much lower than off-policy it is. The accuracy of a pen
+    is the share of its drawings that stay in the lane.
 
     Notes
     -----
@@ -201,7 +202,8 @@ def _measure(stack: MLPStack, seeds: tuple[int, ...], reverse: bool) -> OnPolicy
     }
     rows: list[Row] = []
     for i, name in enumerate(DATA):
-        row: Row = {"data": name}
+        stays = 1 - figures["left_lane"]
+        row: Row = {"data": name, **accuracy_columns(stays[:, i], stays[:, 0] if i else None)}
         for figure, values in figures.items():
             mean = mean_interval(values[:, i])
             row |= {figure: mean.mean, f"{figure}_ci": mean.half_width}
@@ -215,6 +217,7 @@ def _measure(stack: MLPStack, seeds: tuple[int, ...], reverse: bool) -> OnPolicy
         rows.append(row)
     return OnPolicyMeasured(
         rows,
+        1 - figures["left_lane"],
         figures=figures,
         students=tuple(stack.network(i * S) for i in range(kinds)),
         teacher_path=teachers[0],

@@ -31,8 +31,8 @@ TOKENS = 60
 LANE = 0.5
 
 #: How strongly the teacher turns back to the circle, and how sure it is of its direction.
-_CORRECTION = 2.0
-_SURENESS = 6.0
+CORRECTION = 2.0
+SURENESS = 6.0
 
 #: What the next token is drawn from: positions ``[..., N, 2]`` → logits ``[..., N, 8]``.
 Hand = Callable[[Tensor], Tensor]
@@ -54,9 +54,9 @@ def teacher_logits(positions: Tensor) -> Tensor:
     radius = positions.norm(dim=-1, keepdim=True).clamp_min(1e-6)
     outward = positions / radius
     tangent = torch.stack([-outward[..., 1], outward[..., 0]], dim=-1)
-    wish = tangent - _CORRECTION * (radius - 1) * outward
+    wish = tangent - CORRECTION * (radius - 1) * outward
     wish = wish / wish.norm(dim=-1, keepdim=True)
-    return _SURENESS / STEP * wish @ moves().T
+    return SURENESS / STEP * wish @ moves().T
 
 
 def first_positions(drawings: int, draw: torch.Generator) -> Tensor:

@@ -110,8 +110,7 @@ class Job(Generic[ResultT]):
     def report(self, stage: str, fraction: float, curve: LearningCurve) -> None:
         """Hear how far its function has got."""
         # The worker goes on writing to its curve; who looks has the points of this moment.
-        points = LearningCurve(list(curve.samples_seen), list(curve.accuracy))
-        self._pool._report(self, Look("running", stage, fraction, points))
+        self._pool._report(self, Look("running", stage, fraction, curve.so_far()))
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long; return whether the job has ended: done, failed or stopped."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
@@ -131,11 +131,10 @@ def _show_way_on() -> None:
     text = words("frame")["way"]
     before, after = course.neighbours(st.session_state[_NAME])
     with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
-        sides: tuple[tuple[Entry | None, str, str, Literal["left", "right"]], ...] = (
-            (before, "previous", ":material/arrow_back:", "left"),
-            (after, "next", ":material/arrow_forward:", "right"),
-        )
-        for entry, word, icon, side in sides:
+        for entry, word, icon in (
+            (before, "previous", ":material/arrow_back:"),
+            (after, "next", ":material/arrow_forward:"),
+        ):
             if entry is None:
                 continue
             label = text[word].format(page=words(entry.name)["menu"], minutes=entry.minutes)

@@ -356,7 +356,8 @@ def show_seeds(controls: Controls, *more: str) -> None:
                 on_click=draw_others,
             )
         for name in (*more, "split"):
-            controls.show(name)
+            if name in controls:
+                controls.show(name)
 
 
 def verdict_of(verdict: ClaimVerdict, result: AnyResult) -> str:
