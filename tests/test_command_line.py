@@ -318,7 +318,9 @@ def test_a_wrong_number_of_seeds_exits_with_2_and_one_line(
 def test_too_much_work_exits_with_2_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     heavy = "teacher_hidden=1024,1024,1024,1024"
     arguments = ["run", "temperature", "--seeds", "1000", "--set", heavy]
-    assert_refused(arguments, "fewer seeds, fewer conditions, fewer samples or narrower networks", capsys)
+    assert_refused(
+        arguments, "fewer seeds, fewer conditions, fewer samples or narrower networks", capsys
+    )
 
 
 def test_a_diverged_run_exits_with_2_and_one_line(
