@@ -19,7 +19,7 @@ from kdcore.experiments.controls import (
 )
 from kdcore.experiments.result import AnyResult
 from kdcore.figures import gains_figure, targets_figure
-from kdcore.statistics import Interval, verdict
+from kdcore.statistics import Interval, Verdict, verdicts
 from pages.common import charts, digit_images
 from pages.common.lesson import Lesson
 from pages.common.widgets import Named
@@ -41,12 +41,12 @@ lesson = Lesson(
 controls, words = lesson.controls, lesson.words
 
 
-def in_words(name: str, gain: Interval) -> str:
+def in_words(name: str, gain: Interval, said: Verdict) -> str:
     """Write a paired gain with its verdict."""
     return words["gain"]["line"].format(
         name=name,
         gain=charts.points(gain.mean, gain.half_width),
-        verdict=words["gain"][verdict(gain)],
+        verdict=words["gain"][said],
     )
 
 
@@ -109,7 +109,7 @@ def show_gains(result: AnyResult) -> None:
     charts.show(
         gains_figure(names, gains, text["x"]),
         charts.table(result.rows),
-        text["alternative"].format(gains="; ".join(map(in_words, names, gains))),
+        text["alternative"].format(gains="; ".join(map(in_words, names, gains, verdicts(gains)))),
         key="gains",
     )
     st.markdown(text["baseline"].format(hard=charts.percent(result.interval(hard))))
@@ -120,6 +120,7 @@ def show_against(result: AnyResult) -> None:
     text = words["against"]
     names = [text["over"].format(name=words["names"][other]) for other in RIVALS]
     gains = [soft_over(result, other) for other in RIVALS]
+    together = verdicts(gains)
     st.subheader(text["heading"], anchor=False)
     charts.show(
         gains_figure(names, gains, text["x"]),
@@ -129,12 +130,12 @@ def show_against(result: AnyResult) -> None:
                     text["target"]: name,
                     text["better"]: gain.mean,
                     text["interval"]: gain.half_width,
-                    "verdict": verdict(gain),
+                    "verdict": said,
                 }
-                for name, gain in zip(names, gains, strict=True)
+                for name, gain, said in zip(names, gains, together, strict=True)
             ]
         ),
-        text["alternative"].format(gains="; ".join(map(in_words, names, gains))),
+        text["alternative"].format(gains="; ".join(map(in_words, names, gains, together))),
         key="against",
     )
     st.markdown(text["explain"])

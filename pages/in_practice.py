@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from kdcore.claims import MARGIN
 from kdcore.data import digits
 from kdcore.distillation import layer_sizes
 from kdcore.experiments import cost
@@ -250,7 +251,9 @@ def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
     text, best, hard = words["size"], same.best_hard, same.smallest_hard
     st.markdown(
         text["measure"].format(
-            width=best["student_width"], accuracy=charts.percent(result.interval(best))
+            width=best["student_width"],
+            accuracy=charts.percent(result.interval(best)),
+            margin=f"{100 * MARGIN:g}",
         )
     )
     said = {
@@ -263,6 +266,8 @@ def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
             "width": distilled["student_width"],
             "parameters": f"{distilled['parameters']:,}",
             "times": f"{same.times_smaller:.1f}",
+            "low": f"{same.times.low:.1f}",
+            "high": f"{same.times.high:.1f}",
             "difference": charts.points(difference.mean, difference.half_width),
         }
     st.markdown(text[same.outcome].format(**said))

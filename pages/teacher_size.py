@@ -112,7 +112,7 @@ def show_assistant() -> None:
         ),
         key="routes",
     )
-    row = result.rows[-1]
+    (row,) = (row for row in result.rows if row["route"] == "via-assistant")
     st.markdown(
         text["sentence"].format(
             verdict=row["verdict"], gain=charts.points(row["gain"], row["gain_ci"])

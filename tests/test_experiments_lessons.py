@@ -249,12 +249,18 @@ def routes() -> Measured:
 
 
 def test_an_assistant_beats_the_direct_route(routes: Measured) -> None:
-    _, direct, via_assistant = routes.rows
+    _, direct, via_assistant, _ = routes.rows
     assert direct["verdict"] == "helps"
     assert via_assistant["verdict"] == "helps"
     # The teacher knows more than its assistant and is surer of it.
     assert direct["teacher_accuracy"] > via_assistant["teacher_accuracy"]
     assert direct["soft_label_entropy"] < via_assistant["soft_label_entropy"]
+
+
+def test_a_small_teacher_that_never_met_the_large_one_teaches_better_still(
+    routes: Measured,
+) -> None:
+    assert gain(routes, 3, 2).low > 0.02
 
 
 def test_an_assistant_that_sees_no_more_than_the_student_does_not_help() -> None:
@@ -263,8 +269,10 @@ def test_an_assistant_that_sees_no_more_than_the_student_does_not_help() -> None
 
 
 def test_the_assistant_is_compared_with_the_direct_route(routes: Measured) -> None:
-    hard, direct, via_assistant = routes.rows
-    assert [row["route"] for row in routes.rows] == ["hard", "direct", "via-assistant"]
+    hard, direct, via_assistant, small_teacher = routes.rows
+    assert [row["route"] for row in routes.rows] == [
+        *("hard", "direct", "via-assistant", "small-teacher")
+    ]
     for row in routes.rows:
         assert list(row) == ["route", "teacher_accuracy", *STUDENT_COLUMNS, "soft_label_entropy"]
     for column in ("teacher_accuracy", "gain", "gain_ci", "verdict", "soft_label_entropy"):
@@ -272,6 +280,7 @@ def test_the_assistant_is_compared_with_the_direct_route(routes: Measured) -> No
     assert direct["gain"] == gain(routes, 1, 0).mean
     assert via_assistant["gain"] == gain(routes, 2, 1).mean
     assert via_assistant["gain_ci"] == gain(routes, 2, 1).half_width
+    assert small_teacher["gain"] == gain(routes, 3, 1).mean
 
 
 def test_the_assistant_learns_from_the_teacher() -> None:
@@ -279,7 +288,7 @@ def test_the_assistant_learns_from_the_teacher() -> None:
     shown = train_teachers(digits(), (8,), seeds, 9000)
     # A teacher that takes each digit for the next one passes its error on.
     wrong = replace(shown, training_logits=shown.training_logits.roll(1, dims=-1))
-    assistants = train_assistants(digits(), wrong, seeds, settings)
+    assistants = train_assistants(digits(), wrong, seeds, settings, settings.alpha)
     next_digit = (digits().test.labels + 1) % 10
     says = assistants.test_logits.argmax(-1)
     assert (says == next_digit).double().mean() > 0.7

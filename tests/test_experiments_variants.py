@@ -190,6 +190,22 @@ def test_clean_labels_leave_peers_little_to_teach() -> None:
         assert abs(row["gain"]) + row["gain_ci"] < 0.005
 
 
+def test_how_well_a_hint_was_learned_is_measured_on_images_that_nobody_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Tensor] = []
+    match = Hints.match
+
+    def heard(self: Hints, stack: MLPStack, inputs: Tensor) -> Tensor:
+        asked.append(inputs)
+        return match(self, stack, inputs)
+
+    monkeypatch.setattr(Hints, "match", heard)
+    feature(FeatureSettings(labels=20, teacher_hidden=(4,), seeds=2, student_samples=640))
+    assert asked
+    assert all(torch.equal(inputs, digits().test.inputs) for inputs in asked)
+
+
 def test_hints_help_and_pull_the_layers_together(hints: MeasuredHints) -> None:
     baseline, *rows = hints.rows
     for row in rows:

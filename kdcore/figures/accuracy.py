@@ -19,7 +19,7 @@ from kdcore.figures.common import (
     scale_x,
 )
 from kdcore.monitor import LearningCurve
-from kdcore.statistics import Interval, verdict
+from kdcore.statistics import Interval, verdicts
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -119,10 +119,13 @@ def pair_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
 
 
 def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) -> Figure:
-    """Draw the paired gain of each of several ways over a baseline, and the line at no gain."""
+    """Draw the paired gain of each of several ways over a baseline, and the line at no gain.
+
+    Their colours are the verdicts that they have together.
+    """
     colours = {"helps": "distilled", "hurts": "hard", "no clear difference": "label"}
     figure = _whiskers_figure(
-        names, gains, [colours[verdict(gain)] for gain in gains], x_title, "points"
+        names, gains, [colours[said] for said in verdicts(gains)], x_title, "points"
     )
     figure.add_vline(0, line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]})
     return figure
