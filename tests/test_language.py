@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-
 from kdcore.language.exact import (
     Trie,
     acceptance_rate,

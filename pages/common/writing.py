@@ -113,9 +113,7 @@ def words_to_read(
             for word in words
         )
         colour = f"--colour:var(--{COLOUR_OF[who]})"
-        parts.append(
-            f'<section style="{colour}"><h3>{escape(name)}</h3><ul>{items}</ul></section>'
-        )
+        parts.append(f'<section style="{colour}"><h3>{escape(name)}</h3><ul>{items}</ul></section>')
     st.html(f'<div class="written">{"".join(parts)}</div>')
 
 
