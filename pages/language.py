@@ -112,6 +112,7 @@ def show_prompt(result: WordsRun) -> None:
         for who in ("teacher", "hard", "soft")
     }
     writing.continuations(prompt.lower(), said, words["names"], speakers.language, text)
+    st.caption(text["caption"])
 
 
 def show_drafts(result: DraftRun) -> None:
