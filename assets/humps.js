@@ -211,7 +211,7 @@ function drawLandscape(view, values, best) {
 function drawEnds(view, teacher, best) {
   const figure = find(view.root, ".ends");
   const isJsd = view.measure === "jsd";
-  figure.style.visibility = isJsd ? "visible" : "hidden";
+  figure.classList.toggle("away", !isJsd);
   if (!isJsd) return;
   const student = logGaussian(view.data.places, best[0].mean, best[0].spread);
   const at = (/** @type {number} */ beta) => divergence("jsd", beta, teacher, student);

@@ -78,12 +78,12 @@ function stop(view) {
 /** @param {{ parentElement: any, data: Data }} component */
 export default function ({ parentElement, data }) {
   /** @type {View} */
-  const view = (parentElement._view ??= { root: parentElement, at: 0, timer: 0, length: 0 });
+  const view = (parentElement._view ??= { root: parentElement, at: 1, timer: 0, length: 0 });
   view.data = data;
   if (view.shown !== data.shown) {
     view.shown = data.shown;
     stop(view);
-    view.at = 0;
+    view.at = 1;
     build(view);
   }
   const advance = () => {

@@ -31,8 +31,8 @@ OWN_WORDS = writing.OwnWords()
 lesson = Lesson(
     "language",
     WordsSettings,
-    ["words", "temperature", "context", "student_hidden", OWN_WORDS],
-    extras=lambda text: [DRAFT_LENGTH, MIX, Remembered("draw", 0, 9999)],
+    ["words", "temperature", "context", "student_hidden"],
+    extras=lambda text: [OWN_WORDS, DRAFT_LENGTH, MIX, Remembered("draw", 0, 9999)],
 )
 controls, words = lesson.controls, lesson.words
 
@@ -112,6 +112,7 @@ def show_prompt(result: WordsRun) -> None:
         for who in ("teacher", "hard", "soft")
     }
     writing.continuations(prompt.lower(), said, words["names"], speakers.language, text)
+    st.caption(text["caption"])
 
 
 def show_drafts(result: DraftRun) -> None:
@@ -135,6 +136,9 @@ def show_drafts(result: DraftRun) -> None:
             )
         )
 
+
+with st.popover(OWN_WORDS.label, icon=":material/edit_note:"):
+    controls.show(OWN_WORDS.name)
 
 if lesson.predict():
     result = lesson.run(EXPERIMENT, settings)

@@ -19,7 +19,7 @@ from kdcore.language.names import number_names
 #: The symbol that ends a word; what was before a word is written with it, too.
 END = 0
 #: How END is shown.
-END_MARK = "␣"
+END_MARK = "↵"
 #: Letters that a teacher sees; nothing here looks further back.
 LONGEST_CONTEXT = 10
 #: What a language may hold: its networks shall train in a second or two.

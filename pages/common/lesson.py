@@ -371,7 +371,8 @@ def verdict_of(verdict: ClaimVerdict, result: AnyResult) -> str:
 def provenance_of(result: AnyResult) -> str:
     """Say where a run's figures come from: seeds, samples seen, split, time."""
     text, settings = words("lesson")["run"], result.settings
-    parts = [text["provenance"].format(n=len(result.seeds), seconds=f"{result.seconds:.1f}")]
+    measured = text.get(f"provenance_{result.experiment.data}", text["provenance"])
+    parts = [measured.format(n=len(result.seeds), seconds=f"{result.seconds:.1f}")]
     if (samples := getattr(settings, "student_samples", None)) is not None:
         parts.append(text["samples"].format(samples=f"{samples:,}"))
     if first := getattr(settings, "first_seed", 0):

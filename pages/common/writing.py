@@ -137,7 +137,7 @@ def continuations(
         }
         for who, one in said.items()
     ]
-    symbols = [END_MARK, *(letter if letter != " " else "·" for letter in language.letters)]
+    symbols = [END_MARK, *(letter if letter != " " else "␣" for letter in language.letters)]
     _writers(
         key="writers",
         data={
