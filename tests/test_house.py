@@ -27,7 +27,7 @@ from kdcore.experiments.lab import EXPERIMENT as LAB
 from kdcore.experiments.lab import LabSettings
 from kdcore.settings import List, Name, Number, Parameter, Shape, Steps
 from kdcore.words import ASSETS, Refusal
-from pages.common import answer, course
+from pages.common import answer, course, jobs
 from pages.common.widgets import Controls, OfSetting, control_of
 from pages.common.words import words
 
@@ -87,9 +87,9 @@ def test_a_job_that_ends_between_two_looks_makes_no_old_figure_new(
         return answers[-1]
 
     monkeypatch.setattr(answer, "ask", remember)
-    monkeypatch.setattr(answer.jobs, "request", lambda *_: job)
+    monkeypatch.setattr(jobs, "request", lambda *_: job)
     # What follows a job looks at it for itself, and draws the page anew.
-    monkeypatch.setattr(answer.jobs, "follow", lambda *_: None)
+    monkeypatch.setattr(jobs, "follow", lambda *_: None)
     page = page_of(name, prediction="skipped")
     page.session_state[f"{name}.result-{name}"] = known
     page.run()
@@ -115,7 +115,7 @@ def test_a_job_that_is_done_is_shown_as_what_it_is(monkeypatch: pytest.MonkeyPat
         return answers[-1]
 
     monkeypatch.setattr(answer, "ask", remember)
-    monkeypatch.setattr(answer.jobs, "request", lambda *_: job)
+    monkeypatch.setattr(jobs, "request", lambda *_: job)
     page = page_of("lab").run()
     assert not page.exception
     assert (answers[0].result, answers[0].stale) == (job.result, False)
