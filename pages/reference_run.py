@@ -187,7 +187,7 @@ if lesson.predict():
                 show_layers(faults)
             with right:
                 show_memorising(faults)
-        lesson.explain([reproduce, run_table, memorise])
+        lesson.explain([compare_cells, run_table, memorise])
         for name, label in words["links"].items():
             page_link(name, label)
         lesson.tries()
