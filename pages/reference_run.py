@@ -18,7 +18,7 @@ from kdcore.figures import (
     published_figure,
 )
 from kdcore.reference.faults import memorise, wilson_interval
-from kdcore.reference.run import CHANCE, reproduce, run_table
+from kdcore.reference.run import CHANCE, compare_cells, run_table
 from kdcore.reference.tables import PUBLISHED, Table, published_best
 from kdcore.statistics import Interval
 from pages.common import charts
