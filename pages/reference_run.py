@@ -18,7 +18,7 @@ from kdcore.figures import (
     published_figure,
 )
 from kdcore.reference.faults import memorise, wilson_interval
-from kdcore.reference.run import CHANCE, reproduce, run_table
+from kdcore.reference.run import CHANCE, compare_cells, run_table
 from kdcore.reference.tables import PUBLISHED, Table, published_best
 from kdcore.statistics import Interval
 from pages.common import charts
@@ -187,7 +187,7 @@ if lesson.predict():
                 show_layers(faults)
             with right:
                 show_memorising(faults)
-        lesson.explain([reproduce, run_table, memorise])
+        lesson.explain([compare_cells, run_table, memorise])
         for name, label in words["links"].items():
             page_link(name, label)
         lesson.tries()
