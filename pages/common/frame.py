@@ -140,7 +140,12 @@ def _show_way_on() -> None:
                 continue
             label = text[word].format(page=words(entry.name)["menu"], minutes=entry.minutes)
             with st.container(key=f"way-{word}", width="content"):
-                st.page_link(_page(entry, entry.name), label=label, icon=icon, icon_position=side)
+                st.page_link(
+                    _page(entry, entry.name),
+                    label=label,
+                    icon=icon,
+                    icon_position="left" if word == "previous" else "right",
+                )
 
 
 # ---------------------------------------------------------------------------------- navigation
