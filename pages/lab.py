@@ -23,7 +23,7 @@ controls = Controls(
     "lab",
     [
         *(control_of(parameter) for parameter in SETTINGS.values()),
-        Remembered("digit", THUMBNAILS[8], len(digits().test) - 1),
+        Remembered("digit", THUMBNAILS[7], len(digits().test) - 1),
     ],
 )
 controls.show_notes()

@@ -58,7 +58,7 @@ def page(name: str) -> dict[str, Any]:
     st.html(f"<style>{_style()}</style>")
     _leave_for(name)
     # Drawn again when a run arrives; so what has the key stays, and what is in it is replaced.
-    st.session_state[_WAY] = st.sidebar.container(key="way").empty()
+    st.session_state[_WAY] = st.sidebar.container(key="way", gap=None).empty()
     show_way()
     title, question = st.container(key="page-head"), text["question"]
     title.html(_where_we_are(name))
