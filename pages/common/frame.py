@@ -144,7 +144,7 @@ def _show_way_on() -> None:
                     _page(entry, entry.name),
                     label=label,
                     icon=icon,
-                    icon_position="left" if word == "previous" else "right",
+                    icon_position=side,
                 )
 
 
