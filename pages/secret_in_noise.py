@@ -146,19 +146,18 @@ def show_parts() -> None:
     kind = subliminal_parts.SubliminalPartsSettings
     result = lesson.run_beside(subliminal_parts.EXPERIMENT, lambda: controls.settings(kind))
     if result:
-        with lesson.results():
-            *rows, body = result.rows
-            names = [text["names"][row["shared"]] for row in rows]
-            reads = [result.interval(row) for row in rows]
-            draw(
-                names,
-                reads,
-                result.interval(body),
-                charts.table(result.rows),
-                text["alternative"],
-                "parts",
-            )
-            lesson.claims(result)
+        *rows, body = result.rows
+        names = [text["names"][row["shared"]] for row in rows]
+        reads = [result.interval(row) for row in rows]
+        draw(
+            names,
+            reads,
+            result.interval(body),
+            charts.table(result.rows),
+            text["alternative"],
+            "parts",
+        )
+        lesson.claims(result)
 
 
 def show_others() -> None:
@@ -172,13 +171,10 @@ def show_others() -> None:
     kind = messengers.MessengersSettings
     result = lesson.run_beside(messengers.EXPERIMENT, lambda: controls.settings(kind))
     if result:
-        with lesson.results():
-            names = [words["inputs"][row["inputs"]] for row in result.rows]
-            reads = [result.interval(row) for row in result.rows]
-            draw(
-                names, reads, reads[0], charts.table(result.rows), text["alternative"], "messengers"
-            )
-            lesson.claims(result)
+        names = [words["inputs"][row["inputs"]] for row in result.rows]
+        reads = [result.interval(row) for row in result.rows]
+        draw(names, reads, reads[0], charts.table(result.rows), text["alternative"], "messengers")
+        lesson.claims(result)
 
 
 def show_language_models() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from kdcore.distillation import train_teachers
-from kdcore.experiments import progressive
+from kdcore.experiments import confidence, progressive
 from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
 from kdcore.experiments.result import AnyResult
 from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings, teacher_size_pattern
@@ -34,7 +34,10 @@ lesson = Lesson(
         "temperature",
         "teacher_epochs",
     ],
-    extras=lambda text: [Toggle("assistant", text["assistant"]["toggle"])],
+    extras=lambda text: [
+        Toggle("assistant", text["assistant"]["toggle"]),
+        Toggle("confidence", text["confidence"]["toggle"]),
+    ],
 )
 controls, words = lesson.controls, lesson.words
 
@@ -122,6 +125,41 @@ def show_assistant() -> None:
     show_code([train_assistants])
 
 
+def show_confidence() -> None:
+    """Is it the gap in confidence? The same teacher's logits on other scales."""
+    text = words["confidence"]
+    st.subheader(text["heading"], anchor=False)
+    st.markdown(text["explain"])
+    controls.show("confidence")
+    if not controls["confidence"]:
+        return
+    # A setting of its own: all the labels and a small student, where the large teacher hurts most.
+    result = lesson.run_beside(confidence.EXPERIMENT, confidence.ConfidenceSettings)
+    if not result:
+        return
+    names = [
+        text["treatments"][row["treatment"]].format(temperature=f"{row['temperature'] or 0:g}")
+        for row in result.rows
+    ]
+    accuracies = [result.interval(row) for row in result.rows]
+    each = zip(names, accuracies, strict=True)
+    charts.show(
+        routes_figure(names, accuracies),
+        charts.table(result.rows),
+        text["alternative"].format(
+            treatments="; ".join(f"{name} {charts.percent(value)}" for name, value in each)
+        ),
+        key="confidence",
+    )
+    st.markdown(
+        text["spread"].format(
+            teacher=charts.percent(result.measured.teacher_accuracy),
+            spread=f"{result.measured.teacher_spread.mean:.1f}",
+        )
+    )
+    lesson.claims(result)
+
+
 if lesson.predict():
     result = lesson.run(EXPERIMENT, lambda: lesson.settings(teachers=LADDERS[controls["ladder"]]))
     if result:
@@ -135,4 +173,5 @@ if lesson.predict():
             lesson.claims(result)
         lesson.explain([train_teachers])
         show_assistant()
+        show_confidence()
         lesson.tries()

@@ -26,7 +26,7 @@ def further_controls(text: dict[str, Any]) -> list[Control]:
     """Return what the page lets a learner set further down: inputs to look at, invented images."""
     known, starts = distilled_data.DistilledDataSettings.parameters(), text["starts"]
     return [
-        Named("shown", text["inputs"]["control"], "", text["names"], "noise", as_tabs=True),
+        Named("shown", text["inputs"]["control"], "", text["names"], "noise"),
         Toggle("invented", text["invented"]["switch"]),
         Choice(known["images"]),
         Choice(known["steps"]),
@@ -144,35 +144,34 @@ def show_invented() -> None:
     result = lesson.run_beside(distilled_data.EXPERIMENT, settings, show_while_invented)
     if result is None:
         return
-    with lesson.results():
-        measured = result.measured
-        last = len(measured.pictures) - 1
-        number = st.slider(
-            text["film"],
-            0,
-            last,
-            last,
-            help=text["film_help"],
-            key=controls.key("film"),
-        )
-        number = min(number, last)
-        show_pictures(
-            measured.pictures,
-            number,
-            text["then"].format(improvements=measured.improvements[number]),
-        )
-        invented, real = (result.interval(row) for row in result.rows)
-        fresh = mean_interval(measured.fresh_accuracy)
-        names = [text["names"][name] for name in ("real", "invented", "fresh")]
-        reads = [real, invented, fresh]
-        each = "; ".join(f"{n} {charts.percent(r)}" for n, r in zip(names, reads, strict=True))
-        charts.show(
-            routes_figure(names, reads),
-            charts.table(result.rows),
-            text["alternative"].format(each=each),
-            key="invented",
-        )
-        lesson.claims(result)
+    measured = result.measured
+    last = len(measured.pictures) - 1
+    number = st.slider(
+        text["film"],
+        0,
+        last,
+        last,
+        help=text["film_help"],
+        key=controls.key("film"),
+    )
+    number = min(number, last)
+    show_pictures(
+        measured.pictures,
+        number,
+        text["then"].format(improvements=measured.improvements[number]),
+    )
+    invented, real = (result.interval(row) for row in result.rows)
+    fresh = mean_interval(measured.fresh_accuracy)
+    names = [text["names"][name] for name in ("real", "invented", "fresh")]
+    reads = [real, invented, fresh]
+    each = "; ".join(f"{n} {charts.percent(r)}" for n, r in zip(names, reads, strict=True))
+    charts.show(
+        routes_figure(names, reads),
+        charts.table(result.rows),
+        text["alternative"].format(each=each),
+        key="invented",
+    )
+    lesson.claims(result)
 
 
 if lesson.predict():

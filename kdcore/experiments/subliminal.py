@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from kdcore.claims import Claim, Judgement, from_verdict
+from kdcore.claims import Claim, ClaimVerdict, Judgement
 from kdcore.data import CLASSES, digits
 from kdcore.distillation import accuracy, answers
 from kdcore.experiments.result import (
@@ -232,14 +232,19 @@ def noise_pattern(result: AnyResult) -> Literal["nothing", "some", "most", "both
 def comes_through(result: AnyResult) -> Judgement:
     """What a teacher knows comes through outputs that mean nothing, if the starts are the same.
 
-    The figure is how much better the student with its teacher's start reads digits than one with
-    another start; both saw the same noise.
+    Supported if the student with its teacher's start reads digits better than one with another
+    start; contradicted if it does not, and reads less than twice as well as guessing by its whole
+    interval. The figure is the difference of the two; both saw the same noise.
     """
-    gain = difference(result, STARTS.index("same"), STARTS.index("other"))
     rows = {row["start"]: row for row in result.rows}
+    outcome: ClaimVerdict = "undecided"
+    if rows["same"]["verdict"] == "helps":
+        outcome = "supported"
+    elif result.interval(rows["same"]).high < 2 / CLASSES:
+        outcome = "contradicted"
     return Judgement(
-        from_verdict(rows["same"]["verdict"]),
-        gain,
+        outcome,
+        difference(result, STARTS.index("same"), STARTS.index("other")),
         {name: f"{100 * row['student_accuracy']:.1f}" for name, row in rows.items()},
     )
 

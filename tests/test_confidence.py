@@ -1,0 +1,63 @@
+"""Is it the gap in confidence? One scale for the teacher, against T and against standardising."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from kdcore.data import digits
+from kdcore.distillation import layer_sizes
+from kdcore.experiments import confidence
+from kdcore.experiments.confidence import ConfidenceSettings, StandardisedResponse
+from kdcore.experiments.result import AnyResult
+from kdcore.losses import kl_divergence
+from kdcore.models import MLPStack
+from kdcore.targets import spread, standardised
+
+
+@pytest.fixture(scope="module")
+def sure() -> AnyResult:
+    return confidence.EXPERIMENT.run(ConfidenceSettings(seeds=4))
+
+
+def test_one_scale_for_the_teacher_helps_where_a_high_temperature_hurts(sure: AnyResult) -> None:
+    verdicts = {(row["treatment"], row["temperature"]): row["verdict"] for row in sure.rows}
+    assert verdicts["temperature", 8.0] == "hurts"
+    assert verdicts["one-scale", 1.0] == "helps"
+    assert confidence.scale_beats_temperature(sure).verdict == "supported"
+
+
+def test_standardising_each_example_adds_nothing_to_one_scale(sure: AnyResult) -> None:
+    assert confidence.standardising_adds(sure).verdict != "supported"
+
+
+def test_with_a_small_teacher_and_a_larger_student_standardising_hurts() -> None:
+    small = confidence.EXPERIMENT.run(
+        ConfidenceSettings(seeds=4, teacher_hidden=(16,), student_hidden=(64,))
+    )
+    assert confidence.standardising_adds(small).verdict == "contradicted"
+    (row,) = (row for row in small.rows if row["treatment"] == "standardised")
+    assert row["verdict"] == "hurts"
+
+
+def test_standardised_logits_have_mean_0_and_spread_1() -> None:
+    logits = 7 * torch.randn(3, 5, 10, generator=torch.Generator().manual_seed(1)) + 2
+    by_hand = logits.double().numpy()
+    by_hand = (by_hand - by_hand.mean(-1, keepdims=True)) / by_hand.std(-1, keepdims=True)
+    np.testing.assert_allclose(standardised(logits), by_hand, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(spread(standardised(logits)), torch.ones(3, 5, 1))
+
+
+def test_its_gradient_is_that_of_the_loss() -> None:
+    dataset = digits(0)
+    labels, rows = dataset.training.labels, torch.arange(8)[None]
+    teacher = 5 * torch.randn(1, len(labels), 10, generator=torch.Generator().manual_seed(2))
+    stack = MLPStack.initialise(layer_sizes(dataset, (16,)), (0,))
+    logits = stack.forward(dataset.training.inputs[rows])[-1]
+    ((_, gradient),) = StandardisedResponse(labels, teacher, 2.0, 0.1)([logits], rows)
+    free = logits.double().requires_grad_()
+    kl = kl_divergence(standardised(teacher[:, :8].double()), standardised(free.mT), 2.0)
+    hard = torch.nn.functional.cross_entropy(free[0].T, labels[:8])
+    (expected,) = torch.autograd.grad((0.1 * hard + 0.9 * 4 * kl).sum(), free)
+    torch.testing.assert_close(gradient.double(), expected, rtol=1e-3, atol=1e-5)
