@@ -31,7 +31,7 @@ from kdcore.experiments.self_distillation import (
     self_distillation,
 )
 from kdcore.experiments.variants import VariantsSettings, variants
-from kdcore.methods import METHODS, Method, Task, hard, hard_label_peers
+from kdcore.methods import METHODS, Hints, Method, Task, hard, hard_label_peers
 from kdcore.models import MLPStack
 from kdcore.monitor import LearningCurve, Monitor
 from kdcore.statistics import mean_interval, paired_difference, verdict
