@@ -334,7 +334,7 @@ def main() -> None:
     """Print all rates."""
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=int, default=1000, help="simulated tables of each shape")
+    parser.add_argument("--tables", type=int, default=500, help="simulated tables of each shape")
     parser.add_argument("--trained", type=int, default=400, help="tables of trained networks")
     settings = parser.parse_args()
     started = time.perf_counter()
