@@ -229,14 +229,19 @@ LABELS = Number("labels", 10, POOL, 50, (20, 50, 100, 200, 300, 900), whole=True
 SEEDS = Number("seeds", 2, 1000, 10, (5, 7, 10, 12, 20, 40), whole=True)
 FIRST_SEED = Number("first_seed", 0, 1_000_000, 0, whole=True)
 STUDENT_SAMPLES = Number(
-    "student_samples", 320, 1_000_000, 12_000, (3_000, 12_000, 36_000, 48_000), whole=True
+    "student_samples",
+    320,
+    1_000_000,
+    12_000,
+    (3_000, 5_000, 12_000, 36_000, 48_000, 120_000),
+    whole=True,
 )
 SPLIT = Number("split", 0, 1000, 0, (0, 1, 2, 3, 4), whole=True)
 # With ten classes, at 0.9 labels say nothing at all.
 LABEL_NOISE = Number("label_noise", 0, 0.9, 0.0, Steps(0.0, 0.6, 0.1))
 TEACHER_LABELS = Number("teacher_labels", 10, POOL, POOL, (30, 60, 150, 300, 900), whole=True)
 EPOCHS = Number("teacher_epochs", 1, 200, TEACHER_EPOCHS, (5, 15, 30, 60), whole=True)
-ASSISTANT_LABELS = Number("assistant_labels", 10, POOL, POOL, whole=True)
+ASSISTANT_LABELS = Number("assistant_labels", 10, POOL, POOL, (100, 300, 900), whole=True)
 HINT_WEIGHT = Number("hint_weight", 0, 1000, 10.0, (0, 1, 10, 100))
 GENERATIONS = Number("generations", 1, 10, 3, (1, 2, 3, 5), whole=True)
 HINT_LAYER = Number("hint_layer", 0, 4, 0, whole=True)
@@ -244,8 +249,14 @@ GUIDED_LAYER = Number("guided_layer", 0, 4, 0, whole=True)
 STUDENT_HIDDEN = Shape("student_hidden", (32,), _WIDTHS)
 TEACHER_HIDDEN = Shape("teacher_hidden", (256, 128), _SHAPES)
 ASSISTANT_HIDDEN = Shape("assistant_hidden", (64,))
-TEMPERATURES = List("temperatures", TEMPERATURE, (1.0, 2.0, 3.0, 5.0, 10.0, 20.0))
-ALPHAS = List("alphas", ALPHA, (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0))
+TEMPERATURES = List(
+    "temperatures",
+    TEMPERATURE,
+    (1.0, 2.0, 3.0, 5.0, 10.0, 20.0),
+    (1.0, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 16.0, 20.0),
+)
+_ALPHAS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
+ALPHAS = List("alphas", ALPHA, _ALPHAS, _ALPHAS)
 HINT_WEIGHTS = List("hint_weights", HINT_WEIGHT, (1.0, 10.0, 100.0))
 PEERS = List("peers", Number("peers", 1, 8, whole=True), (2, 4))
 TEACHERS = List("teachers", TEACHER_HIDDEN, separator=";", longest=12)

@@ -100,6 +100,7 @@ controls = Controls(
         Logits("teacher_logits", text["teacher_logits"], (0, 1, 2, 8, -2, 4, 0, 1, 5, 2)),
         Logits("student_logits", text["student_logits"], (0,) * classes),
         Toggle("factor", words["factor"]["toggle"]),
+        control_of(TSquaredSettings.parameters()["temperatures"]),
     ],
 )
 controls.show_notes()
@@ -319,6 +320,7 @@ def show_factor() -> None:
     controls.show("factor")
     if not controls["factor"]:
         return
+    controls.show("temperatures")
     answered = ask(t_squared.EXPERIMENT, factor_settings, controls)
     answered.follow(jobs.show_progress)
     result = answered.result

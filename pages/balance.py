@@ -23,7 +23,7 @@ from pages.common.widgets import Toggle
 lesson = Lesson(
     "balance",
     BalanceSettings,
-    ["teacher_labels", "labels", "label_noise", "temperature"],
+    ["alphas", "teacher_labels", "labels", "label_noise", "temperature"],
     extras=lambda text: [Toggle("map", text["map"]["toggle"])],
 )
 controls, words = lesson.controls, lesson.words
@@ -31,7 +31,8 @@ controls, words = lesson.controls, lesson.words
 
 def map_settings() -> BalanceMapSettings:
     """Return the settings of the map: the run's, but for what the map spans."""
-    return controls.settings(BalanceMapSettings, seeds=BalanceMapSettings().seeds)
+    defaults = BalanceMapSettings()
+    return controls.settings(BalanceMapSettings, seeds=defaults.seeds, alphas=defaults.alphas)
 
 
 def show_accuracy(

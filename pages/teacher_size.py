@@ -10,6 +10,7 @@ from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
 from kdcore.experiments.result import AnyResult
 from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings, teacher_size_pattern
 from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
+from kdcore.settings import ASSISTANT_LABELS
 from kdcore.statistics import not_told_apart
 from pages.common import charts
 from pages.common.lesson import Lesson, show_code
@@ -20,6 +21,7 @@ from pages.common.words import words as words_of
 LADDERS = {
     "both": TeacherSizeSettings().teachers,
     "width": ((8,), (16,), (64,), (128,), (256,), (512,)),
+    "small": ((4,), (8,), (16,), (64,)),
     "depth": ((64,), (64, 64), (64, 64, 64), (64, 64, 64, 64)),
 }
 ladder = words_of("teacher_size")["ladder"]
@@ -36,6 +38,7 @@ lesson = Lesson(
     ],
     extras=lambda text: [
         Toggle("assistant", text["assistant"]["toggle"]),
+        ASSISTANT_LABELS,
         Toggle("confidence", text["confidence"]["toggle"]),
     ],
 )
@@ -46,9 +49,7 @@ def assistant_settings() -> ProgressiveSettings:
     """Return the settings of the detour through an assistant, with the same student."""
     defaults = ProgressiveSettings()
     # Its teacher is another, and so is how long that is trained.
-    return controls.settings(
-        ProgressiveSettings, teacher_epochs=defaults.teacher_epochs, seeds=defaults.seeds
-    )
+    return controls.settings(ProgressiveSettings, teacher_epochs=defaults.teacher_epochs)
 
 
 def show_accuracy(result: AnyResult) -> None:
@@ -99,6 +100,7 @@ def show_assistant() -> None:
     controls.show("assistant")
     if not controls["assistant"]:
         return
+    controls.show("assistant_labels")
     result = lesson.run_beside(progressive.EXPERIMENT, assistant_settings)
     if not result:
         return

@@ -18,7 +18,9 @@ from pages.common import charts
 from pages.common.lesson import Lesson
 
 lesson = Lesson(
-    "temperature", TemperatureSettings, ["student_hidden", "labels", "teacher_hidden", "alpha"]
+    "temperature",
+    TemperatureSettings,
+    ["temperatures", "student_hidden", "labels", "teacher_hidden", "alpha"],
 )
 controls, words = lesson.controls, lesson.words
 

@@ -190,20 +190,20 @@ def _number(option: Any) -> float | None:
 
 
 class Several(OfSetting):
-    """Some of a few whole numbers, each a button that is in or out."""
+    """Some of a few numbers, each a button that is in or out."""
 
     @property
-    def default(self) -> list[int]:
+    def default(self) -> list[float]:
         return list(self.parameter.default)
 
-    def read(self, text: str) -> tuple[list[int], str | None]:
+    def read(self, text: str) -> tuple[list[float], str | None]:
         try:
             return sorted(self.parameter.parse(text)), None
         except ValueError:
             default, said = self._refused(text)
             return list(default), said
 
-    def write(self, value: Sequence[int]) -> str:
+    def write(self, value: Sequence[float]) -> str:
         return str(self.parameter.format(tuple(sorted(value))))
 
     def show(self, key: str) -> None:
@@ -214,6 +214,7 @@ class Several(OfSetting):
             wrap=True,
             key=key,
             help=self.help,
+            format_func=lambda value: f"{value:g}",
             persist_state="session",
         )
 
@@ -368,7 +369,7 @@ class Controls:
     def settings(self, kind: type[SettingsT], **fixed: Any) -> SettingsT:
         """Build settings of a kind from the controls; what is ``fixed`` comes before them."""
         known = {
-            name: tuple(self[name]) if isinstance(self[name], list) else self[name]
+            name: tuple(sorted(self[name])) if isinstance(self[name], list) else self[name]
             for name in kind.parameters()
             if name in self
         }
