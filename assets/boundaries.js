@@ -3,8 +3,8 @@
 // cell, so play, step, scrubbing, T and clicks are answered here, without asking the server.
 
 import {
-  colourAs, contextOf, element, entropy, fill, find, findAll, followTemperature, fromHalves, percent,
-  softLabels, zeroLines,
+  colourAs, contextOf, element, entropy, fill, find, findAll, followTemperature, fromHalves, inTurn,
+  percent, softLabels, zeroLines,
 } from "./common.js";
 
 const FRAMES_PER_SECOND = 15; // at 1 ×: the whole training in four seconds
@@ -632,7 +632,7 @@ function viewOf(known, data, body) {
  *   setTriggerValue: (name: "new_seed" | "own_points", value: number | Placed[]) => void,
  * }} component
  */
-export default function ({ parentElement, data, setTriggerValue }) {
+function render({ parentElement, data, setTriggerValue }) {
   const before = parentElement._view?.data;
   const isNew = !before || before.film !== data.film;
   const body = /** @type {HTMLElement} */ (find(parentElement, ".boundaries"));
@@ -640,7 +640,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   view.body = body;
   // The film's numbers are taken over from the last call when it is the same film.
   data.networks.forEach((network, n) => {
-    network.numbers = isNew ? fromHalves(network.logits ?? "") : before.networks[n].numbers;
+    network.numbers ??= isNew ? fromHalves(network.logits ?? "") : before.networks[n].numbers;
     delete network.logits;
   });
   view.data = data;
@@ -699,3 +699,5 @@ export default function ({ parentElement, data, setTriggerValue }) {
     view.scheduled = 0;
   };
 }
+
+export default inTurn(render);

@@ -168,6 +168,44 @@ export function colourAs(node, who) {
   node.style.setProperty("--colour", `var(--${who})`);
 }
 
+// ------------------------------------------------------------------------------ turns
+
+/**
+ * @typedef {{ call: any, end: (() => void) | void }} Turn
+ * @type {WeakMap<object, Turn[]>}
+ */
+const turnsOf = new WeakMap();
+
+/**
+ * Make a component show the newest data, in whatever order Streamlit calls it. While its module is
+ * on the way, several calls wait for it, and a browser may let the last one go first (Chromium does
+ * so about every second time); Streamlit then ends an old call as soon as it has come. Without
+ * this, a result that arrives early is painted over by the empty page that was there before it.
+ * @template {{ parentElement: HTMLElement }} Call
+ * @param {(call: Call) => (() => void) | void} render returns what ends it, if anything must be
+ * @returns {(call: Call) => () => void} the component: returns what Streamlit calls at the end
+ */
+export function inTurn(render) {
+  return (call) => {
+    const root = call.parentElement;
+    const turns = turnsOf.get(root) ?? [];
+    const turn = { call, end: render(call) };
+    turnsOf.set(root, turns);
+    turns.push(turn);
+    // Whoever is not ended by then has come in time: the ones before are done with.
+    setTimeout(() => { turns.splice(0, turns.indexOf(turn)); });
+    return () => {
+      const place = turns.indexOf(turn);
+      if (place < 0) return;
+      turns.splice(place, 1);
+      if (place < turns.length) return; // another turn has been taken since
+      const before = turns.at(-1);
+      if (before && root.isConnected) before.end = render(before.call);
+      else turn.end?.();
+    };
+  };
+}
+
 // ------------------------------------------------------------------------------ temperature
 
 const TEMPERATURE_EVENT = "dark-knowledge:temperature";

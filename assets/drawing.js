@@ -2,7 +2,7 @@
 // A small drawing board. Mouse, pen and finger are all pointer events. When the pointer is lifted,
 // the ink goes to Python as one text of 0 and 1, side × side cells, row by row.
 
-import { contextOf, find } from "./common.js";
+import { contextOf, find, inTurn } from "./common.js";
 
 /**
  * @typedef {{
@@ -49,7 +49,7 @@ function drawInk(canvas, ink, side) {
  *   setStateValue: (name: "ink", value: string) => void,
  * }} component
  */
-export default function ({ parentElement, data, setStateValue }) {
+function render({ parentElement, data, setStateValue }) {
   const canvas = /** @type {HTMLCanvasElement} */ (find(parentElement, "canvas"));
   const clear = find(parentElement, ".clear");
   const example = find(parentElement, ".example");
@@ -121,3 +121,5 @@ export default function ({ parentElement, data, setStateValue }) {
     report();
   };
 }
+
+export default inTurn(render);

@@ -1,9 +1,22 @@
+// @ts-check
 // Keeps what a visit leaves behind in this browser, and nowhere else. Python writes and reads the
 // text (kdcore/visit/keeping.py); here two copies become one, since another tab may have written
 // since this one began: runs by their identity, and what was deleted stays deleted.
 
 const NAME = "dark-knowledge-lab.visit";
 
+/**
+ * @typedef {{ finished: string, pinned: boolean, prediction: unknown, seen: unknown }} Run
+ * @typedef {{
+ *   version: number, cleared?: string, deleted: Record<string, string>, runs: Record<string, Run>,
+ *   done: string[], answers: object, predictions: object,
+ * }} Visit as keeping.to_json writes it
+ */
+
+/**
+ * @param {number} version
+ * @returns {Visit | null}
+ */
 function read(version) {
   try {
     const text = window.localStorage.getItem(NAME);
@@ -18,13 +31,20 @@ function newest(a = "", b = "") {
   return a > b ? a : b;
 }
 
-// Both are objects as keeping.to_json writes them; where both know something, the second counts.
+/**
+ * One of two copies; where both know something, the second counts.
+ * @param {Visit} stored
+ * @param {Visit} own
+ * @returns {Visit}
+ */
 function merged(stored, own) {
   const cleared = newest(stored.cleared, own.cleared);
+  /** @type {Record<string, string>} */
   const deleted = {};
   for (const [key, time] of [...Object.entries(stored.deleted), ...Object.entries(own.deleted)]) {
     deleted[key] = newest(deleted[key], time);
   }
+  /** @type {Record<string, Run>} */
   const runs = {};
   for (const [key, run] of [...Object.entries(stored.runs), ...Object.entries(own.runs)]) {
     if (run.finished <= newest(deleted[key], cleared)) continue;
@@ -46,17 +66,21 @@ function merged(stored, own) {
   };
 }
 
-// The oldest runs that are not pinned make room.
+/**
+ * The oldest runs that are not pinned make room.
+ * @param {Visit} data
+ * @param {number} most characters
+ */
 function shortened(data, most) {
   const order = Object.entries(data.runs)
-    .sort(([, a], [, b]) => a.pinned - b.pinned || (a.finished < b.finished ? -1 : 1))
+    .sort(([, a], [, b]) => Number(a.pinned) - Number(b.pinned) || (a.finished < b.finished ? -1 : 1))
     .map(([key]) => key);
   let text = JSON.stringify(data);
   while (text.length > most && order.length) {
     const excess = text.length - most;
     let freed = 0;
     while (freed < excess && order.length) {
-      const key = order.shift();
+      const key = order.shift() ?? "";
       freed += JSON.stringify(data.runs[key]).length;
       delete data.runs[key];
     }
@@ -65,6 +89,13 @@ function shortened(data, most) {
   return text;
 }
 
+/**
+ * @param {{
+ *   parentElement: HTMLElement & { _keep?: { asked?: boolean, written?: string } },
+ *   data: { version: number, ask: boolean, text: string, most: number },
+ *   setTriggerValue: (name: "found", value: string) => void,
+ * }} component
+ */
 export default function ({ parentElement, data, setTriggerValue }) {
   const view = (parentElement._keep ??= {});
   const stored = read(data.version);

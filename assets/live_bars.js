@@ -3,7 +3,7 @@
 // the bars move with the temperature slider, in the same frame, without asking the server.
 
 import {
-  colourAs, contextOf, element, entropy, fill, find, findAll, followTemperature, percent,
+  colourAs, contextOf, element, entropy, fill, find, findAll, followTemperature, inTurn, percent,
   softLabels,
 } from "./common.js";
 
@@ -157,7 +157,7 @@ function draw(view) {
  *   setStateValue: (name: "digit", value: number) => void,
  * }} component
  */
-export default function ({ parentElement, data, setStateValue }) {
+function render({ parentElement, data, setStateValue }) {
   const view = (parentElement._view ??= {
     root: parentElement, data, temperature: data.temperature, chosen: data.chosen, frame: 0,
   });
@@ -193,3 +193,5 @@ export default function ({ parentElement, data, setStateValue }) {
     view.frame = 0;
   };
 }
+
+export default inTurn(render);

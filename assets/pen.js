@@ -3,7 +3,7 @@
 // chance says the same to all of them, token by token. A button draws and stops; a click anywhere
 // puts the pens there. Who asks for less motion gets the whole drawing at once.
 
-import { element, fill, find, softLabels } from "./common.js";
+import { element, fill, find, inTurn, softLabels } from "./common.js";
 
 const TOKENS_A_SECOND = 20;
 const SIDE = 2.2; // half the width of a plane; the circle has radius 1
@@ -91,7 +91,7 @@ function shape(tag, attributes) {
 /**
  * @param {{ parentElement: HTMLElement & { _pen?: State }, data: Data }} component
  */
-export default function ({ parentElement, data }) {
+function render({ parentElement, data }) {
   const { hands, rule, words } = data;
   const root = /** @type {HTMLElement} */ (find(parentElement, ".pen"));
   const button = /** @type {HTMLButtonElement} */ (find(parentElement, "button"));
@@ -213,3 +213,5 @@ export default function ({ parentElement, data }) {
 
   return () => clearInterval(state.timer);
 }
+
+export default inTurn(render);

@@ -2,7 +2,7 @@
 // Speculative decoding as it came: each call of the teacher keeps some of the drafted letters,
 // strikes one out and puts its own behind. kdcore has run it; here it is shown, call by call.
 
-import { colourAs, element, fill, find, findAll } from "./common.js";
+import { colourAs, element, fill, find, findAll, inTurn } from "./common.js";
 
 const PACE_MS = 700;
 
@@ -76,7 +76,7 @@ function stop(view) {
 }
 
 /** @param {{ parentElement: any, data: Data }} component */
-export default function ({ parentElement, data }) {
+function render({ parentElement, data }) {
   /** @type {View} */
   const view = (parentElement._view ??= { root: parentElement, at: 1, timer: 0, length: 0 });
   view.data = data;
@@ -107,3 +107,5 @@ export default function ({ parentElement, data }) {
   draw(view);
   return () => stop(view);
 }
+
+export default inTurn(render);

@@ -3,7 +3,7 @@
 // a window event, one frame later; Python hears of T only when the slider is released.
 // A native range input: arrow keys, screen readers and touch work as the browser makes them work.
 
-import { announceTemperature, find } from "./common.js";
+import { announceTemperature, find, inTurn } from "./common.js";
 
 const KEYBOARD_PAUSE_MS = 350; // a burst of arrow keys is one change
 
@@ -21,7 +21,7 @@ const KEYBOARD_PAUSE_MS = 350; // a burst of arrow keys is one change
  *   setStateValue: (name: "temperature", value: number) => void,
  * }} component
  */
-export default function ({ parentElement, data, setStateValue }) {
+function render({ parentElement, data, setStateValue }) {
   const input = /** @type {HTMLInputElement} */ (find(parentElement, "input"));
   const output = find(parentElement, "output");
   const state = (parentElement._temperature ??= { reported: data.value, dragging: false, timer: 0 });
@@ -73,3 +73,5 @@ export default function ({ parentElement, data, setStateValue }) {
   input.onblur = report;
   return () => clearTimeout(state.timer);
 }
+
+export default inTurn(render);

@@ -2,7 +2,7 @@
 // A prompt continued by several networks, letter by letter, each with the probabilities of what it
 // could have written. What was drawn and how probable it was comes from kdcore; here it is shown.
 
-import { colourAs, element, find, findAll, percent } from "./common.js";
+import { colourAs, element, find, findAll, inTurn, percent } from "./common.js";
 
 const PACE_MS = 450;
 
@@ -83,7 +83,7 @@ function stop(view) {
 }
 
 /** @param {{ parentElement: any, data: Data }} component */
-export default function ({ parentElement, data }) {
+function render({ parentElement, data }) {
   /** @type {View} */
   const view = (parentElement._view ??= { root: parentElement, at: 0, timer: 0, length: 0 });
   const isNew = view.shown !== data.shown;
@@ -115,3 +115,5 @@ export default function ({ parentElement, data }) {
   draw(view);
   return () => stop(view);
 }
+
+export default inTurn(render);
