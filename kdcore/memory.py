@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Mapping
-from itertools import pairwise
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+
+from kdcore.models import MOST_PARAMETERS, parameter_count
 
 #: What training holds for each parameter, in numbers: the weight, its gradient, Adam's two
 #: moments, and the copies while weights are drawn.
@@ -72,8 +73,7 @@ def training_bytes(layer_sizes: tuple[int, ...], networks: int, examples: int) -
     examples
         For how many its logits are computed; their probabilities are held for a moment, too.
     """
-    parameters = sum(a * b + b for a, b in pairwise(layer_sizes))
-    numbers = NUMBERS_A_PARAMETER * parameters + 3 * layer_sizes[-1] * examples
+    numbers = NUMBERS_A_PARAMETER * parameter_count(layer_sizes) + 3 * layer_sizes[-1] * examples
     return BYTES_A_NUMBER * networks * numbers
 
 
@@ -81,11 +81,12 @@ def run_bytes(settings: Hashable) -> int:
     """Return the bytes that a run with these settings is expected to take at most.
 
     What the settings' own ``memory()`` says; where they have none, a guess from their ``work()``
-    in multiply-adds, three for each parameter and sample: too much rather than too little.
+    in multiply-adds, three for each parameter and sample, as if all were trained at once: too much
+    rather than too little, up to the largest stack there is.
     """
     if callable(memory := getattr(settings, "memory", None)):
         return max(LEAST_RUN_BYTES, int(memory()))
-    parameters = run_work(settings) / (3 * _SAMPLES)
+    parameters = min(MOST_PARAMETERS, run_work(settings) / (3 * _SAMPLES))
     return LEAST_RUN_BYTES + int(NUMBERS_A_PARAMETER * BYTES_A_NUMBER * parameters)
 
 

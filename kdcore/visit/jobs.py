@@ -32,8 +32,9 @@ SMALL_WORK = 1e11
 LENT_SHARE = 0.8
 #: How often it is looked whether visitors are still there.
 SWEEP_SECONDS = 1.0
-#: Bytes of a run after which freed memory is given back to the system.
-LARGE_BYTES = 32 * 2**20
+#: Freed memory is given back to the system after a run of so many bytes, and now and then.
+LARGE_BYTES = 64 * 2**20
+GIVE_BACK_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -212,6 +213,7 @@ class JobPool:
         self._is_present = is_present
         self._clock = clock
         self._next_sweep = clock() + SWEEP_SECONDS
+        self._next_give_back = clock() + GIVE_BACK_SECONDS
 
         # What follows is changed under the lock only, and nothing foreign is called under it.
         self._lock = Lock()
@@ -423,7 +425,11 @@ class JobPool:
                 job._held = held
                 self._kept.put(job.key, job)
             self._end(job, look)
-        if job.memory > LARGE_BYTES:
+            now = self._clock()
+            is_due = job.memory > LARGE_BYTES or now > self._next_give_back
+            if is_due:
+                self._next_give_back = now + GIVE_BACK_SECONDS
+        if is_due:
             machine.give_back()
         self._start_what_can()
 
