@@ -384,7 +384,8 @@ HIGH, LOW = [0.90, 0.91, 0.92, 0.93], [0.80, 0.81, 0.83, 0.82]
         (HIGH, HIGH, LOW, "softness", "undecided"),
         (HIGH, LOW, HIGH, "any", "undecided"),
         (LOW, LOW, LOW, "nothing", "undecided"),
-        (LOW, HIGH, LOW, "nothing", "contradicted"),
+        (LOW, HIGH, LOW, "smoothed-wins", "contradicted"),
+        (LOW, LOW, HIGH, "shuffled-wins", "contradicted"),
     ],
 )
 def test_what_the_controls_say_follows_from_paired_intervals(
