@@ -206,7 +206,7 @@ def test_the_factor_chart_holds_both_kinds_and_names_the_hard_label_student_in_t
 def opened(**address: str) -> AppTest:
     """Open the page without a browser."""
     path = Path(__file__).resolve().parents[1] / "pages" / "anatomy.py"
-    page = AppTest.from_file(str(path), default_timeout=60)
+    page = AppTest.from_file(str(path), default_timeout=300)
     page.session_state["frame.navigated"] = True
     for name, value in ({"v": "1", "source": "hand"} | address).items():
         page.query_params[name] = value

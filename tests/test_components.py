@@ -43,7 +43,7 @@ def node() -> Node:
 
     def run(*arguments: str | Path) -> str:
         done = subprocess.run(
-            [executable, *map(str, arguments)], capture_output=True, text=True, timeout=120
+            [executable, *map(str, arguments)], capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

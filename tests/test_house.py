@@ -36,7 +36,7 @@ PAGES = sorted(ROOT.glob("pages/*.py"))
 
 
 def page_of(name: str, **address: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=120)
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True
     for key, value in address.items():
         page.query_params[key] = value

@@ -24,7 +24,7 @@ def test_every_page_is_in_the_navigation_and_nothing_else_is() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_runs_by_itself_as_on_a_cold_deep_link(name: str) -> None:
-    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True
     page.run()
     assert not page.exception
@@ -33,7 +33,7 @@ def test_a_page_runs_by_itself_as_on_a_cold_deep_link(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_survives_nonsense_in_the_address(name: str) -> None:
-    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True
     for key in ("temperature", "alpha", "labels", "teacher_hidden", "student_hidden", "digit"):
         page.query_params[key] = "🙃 nonsense"

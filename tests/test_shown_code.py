@@ -96,7 +96,7 @@ def open_page(name: str, monkeypatch: pytest.MonkeyPatch) -> Seen:
     # A teacher that is remembered is not trained again.
     monkeypatch.setattr(distillation, "_teachers", BoundedStore(capacity=16))
     monkeypatch.setattr(playground, "_teachers", BoundedStore(capacity=16))
-    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=120)
+    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True
     page.query_params["seeds"] = "5"
     page.query_params["prediction"] = "skipped"

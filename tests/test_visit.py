@@ -20,7 +20,7 @@ PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
     """Open a page in a visit of its own, or in that of the runs given."""
-    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=60)
+    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True
     page.session_state["visit.runs"] = log or RunLog()
     for key, value in address.items():
@@ -30,7 +30,7 @@ def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
 
 def finished(page: AppTest, runs: int | None = None) -> AppTest:
     """Run a page until nothing is under way, and there are so many runs."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     page.run()
     while runs is not None and len(kept(page)) != runs and time.monotonic() < end:
         time.sleep(0.2)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=120_000)
 
 FLAGS = [
     "--no-sandbox",
@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 Visit = Callable[..., Page]
 
@@ -74,14 +74,14 @@ def running_app() -> Iterator[str]:
 
 
 def _wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         assert process.poll() is None, "the app stopped while starting"
         with suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health") as answer:
             if answer.status == 200:
                 return
         time.sleep(0.1)
-    raise AssertionError("the app did not start within a minute")
+    raise AssertionError("the app did not start within five minutes")
 
 
 @pytest.fixture(scope="session")
