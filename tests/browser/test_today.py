@@ -1,0 +1,83 @@
+"""Distillation today, as a learner meets it: noise, inputs, and pens that can be stopped."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from pages.common.words import words
+from tests.browser.conftest import Visit
+from tests.browser.test_lessons import wait_for_result
+
+PEN = words("on_policy")["pens"]["words"]
+FEW = "v=1&seeds=5&prediction=skipped"
+
+
+def points_drawn(page: Page) -> list[int]:
+    """Return how many places each pen has been at."""
+    count: list[int] = page.eval_on_selector_all(
+        ".pen .path", "paths => paths.map(p => p.getAttribute('points').split(' ').length)"
+    )
+    return count
+
+
+def switch(page: Page, name: str) -> None:
+    page.get_by_test_id("stCheckbox").get_by_text(name).click()
+
+
+def test_the_pens_draw_together_and_can_be_stopped(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/on_policy?{FEW}&steps=500")
+    wait_for_result(page)
+    assert points_drawn(page) == [1, 1, 1, 1]
+    button = page.locator(".pen button")
+    button.click()
+    expect(button).to_have_text(PEN["stop"])
+    moved = re.compile(r"(\S+ ){5,}")
+    expect(page.locator(".pen .path").first).to_have_attribute("points", moved)
+    button.click()
+    expect(button).to_have_text(PEN["draw"])
+    stopped = points_drawn(page)
+    assert len(set(stopped)) == 1
+    assert 5 < stopped[0] < 61
+    page.wait_for_timeout(300)
+    assert points_drawn(page) == stopped
+
+
+def test_a_click_puts_the_pens_there_and_less_motion_gets_the_whole_drawing(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/on_policy?{FEW}&steps=500", width=390)
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    wait_for_result(page)
+    plane = page.locator(".pen svg").first
+    box = plane.bounding_box()
+    assert box is not None
+    plane.click(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
+    expect(page.locator(".pen output")).to_have_text(re.compile(r"1\.7[0-9]"))
+    assert points_drawn(page) == [61, 61, 61, 61]
+    expect(page.locator(".pen .said")).not_to_be_empty()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_noise_stands_beside_the_digits_and_can_be_taken_apart(app: str, visit: Visit) -> None:
+    text = words("secret_in_noise")
+    page = visit(f"{app}/secret_in_noise?{FEW}&student_samples=2000")
+    wait_for_result(page)
+    expect(page.get_by_role("img", name=text["pictures"]["noise_image"])).to_have_count(8)
+    expect(page.get_by_role("img", name=re.compile("^A handwritten"))).to_have_count(8)
+    claims = page.locator(".claim").count()
+    switch(page, text["parts"]["switch"])
+    expect(page.locator(".claim")).to_have_count(claims + 1)
+
+
+def test_images_are_invented_on_request(app: str, visit: Visit) -> None:
+    text = words("without_data")
+    page = visit(f"{app}/without_data?{FEW}&student_samples=4000&steps=1")
+    wait_for_result(page)
+    invented = page.get_by_role("img", name=re.compile("^The image invented for the digit"))
+    expect(invented).to_have_count(0)
+    switch(page, text["invented"]["switch"])
+    expect(page.get_by_text(text["invented"]["film"])).to_be_visible()
+    expect(invented).to_have_count(10)
