@@ -9,10 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.figures import gains_figure, pair_figure
+from kdcore.visit.keeping import from_json
 from kdcore.visit.runs import MOST_RUNS, Run, as_csv, compare
+from kdcore.words import Refusal
 from pages.common import charts, frame, visit
 from pages.common import run_words as called
 from pages.common.widgets import Controls
+from pages.common.words import say
 
 #: Runs in the chart: more would not fit on a phone.
 CHARTED = 20
@@ -227,8 +230,8 @@ def manage(action: str) -> None:
 
 
 def clear() -> None:
-    """Forget all runs."""
-    log.clear()
+    """Forget all runs, answers and predictions, here and in the browser."""
+    visit.clear()
 
 
 def show_managing(runs: list[Run]) -> None:
@@ -258,6 +261,32 @@ def show_managing(runs: list[Run]) -> None:
             st.button(text["clear_yes"], type="primary", on_click=clear)
 
 
+def show_taking_along() -> None:
+    """Everything as a file, and back from one."""
+    text = words["along"]
+    st.subheader(text["heading"], anchor=False)
+    st.markdown(text["explain"])
+    st.download_button(
+        text["take"],
+        visit.as_text,
+        "dark-knowledge-lab.json",
+        "application/json",
+        icon=":material/download:",
+        key="along-take",
+        on_click="ignore",
+    )
+    file = st.file_uploader(text["bring"], type="json", key="along-bring")
+    if file is None:
+        return
+    try:
+        visit.take_in(from_json(file.getvalue().decode("utf-8", "replace")))
+    except Refusal as refusal:
+        st.error(say(refusal), icon=":material/error:")
+        return
+    frame.show_way()
+    st.success(text["done"].format(runs=len(log)), icon=":material/check:")
+
+
 runs = list(log)
 if runs:
     show_table(runs)
@@ -268,3 +297,4 @@ else:
     st.info(words["empty"], icon=":material/list_alt:")
     frame.page_link("lab", words["empty_link"])
     frame.page_link("takeaways", words["empty_run"])
+show_taking_along()

@@ -59,6 +59,12 @@ def ask(*names: str) -> None:
     st.session_state.setdefault("takeaways.asked", {}).update(dict.fromkeys(names))
 
 
+def chosen_answer(claim: Takeaway) -> int | None:
+    """Return the answer given to a claim's question, if one is."""
+    chosen: int | None = st.session_state.get(visit.answer_key(claim.name))
+    return chosen
+
+
 def advance(claim: Takeaway) -> Job[Any] | None:
     """Take the default run that was asked for; return its job while it is under way."""
     asked = st.session_state.get("takeaways.asked", {})
@@ -72,7 +78,8 @@ def advance(claim: Takeaway) -> Job[Any] | None:
             raise look.error
         if look.result is None:
             return job
-        answer.keep(look.result, experiment.page, {})
+        # It counts when the question on it is answered: pressing a button is not reading.
+        answer.keep(look.result, experiment.page, {}, seen=chosen_answer(claim) is not None)
     except ValueError as trouble:
         failed = words_of("lesson")["run"]["failed"]
         st.error(failed.format(reason=say(trouble)), icon=":material/error:")
@@ -182,12 +189,17 @@ def show_question(claim: Takeaway) -> None:
         asked["question"],
         range(len(answers)),
         index=None,
-        key=f"takeaways.answer-{claim.name}",
+        key=visit.answer_key(claim.name),
         format_func=lambda i: answers[i]["text"].format(alpha=meant),
         persist_state="session",
     )
     if chosen is None:
         return
+    visit.kept().answers[claim.name] = chosen
+    for run in on_claim(claim.name, list(log)):
+        if not run.seen:
+            log.see(run.number)
+            frame.show_way()
     given = answers[chosen]
     said = f"**{text['right' if given['right'] else 'wrong']}** {given['feedback']}"
     if given["right"]:
@@ -222,17 +234,20 @@ def show_claim(number: int, claim: Takeaway) -> None:
 
 def show_summary() -> None:
     """How far the learner is, and what to do with the page."""
-    text, found = words["summary"], claims_tested(list(log))
+    text, found = words["summary"], claims_tested(visit.seen_runs())
+    ran = claims_tested(list(log))
     on_any = [run for run in log if run.judgements]
     st.markdown(
         text["some" if found else "none"].format(
             tested=len(found), claims=len(CLAIMS), runs=in_runs(len(on_any))
         )
     )
+    if unread := len(ran) - len(found):
+        st.markdown(text["unread"].format(count=unread))
     st.caption(text["how"])
     now = visit.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
     st.html(f'<p class="printed">{escape(text["printed"].format(when=now))}</p>')
-    missing = [claim.name for claim in CLAIMS if claim.name not in found]
+    missing = [claim.name for claim in CLAIMS if claim.name not in ran]
     with st.container(horizontal=True, vertical_alignment="center", key="takeaways-buttons"):
         if missing:
             st.button(

@@ -121,12 +121,13 @@ def ask_lab(
     return ask(LAB, settings, controls)
 
 
-def keep(result: AnyResult, page: str, address: Mapping[str, str]) -> Run:
+def keep(result: AnyResult, page: str, address: Mapping[str, str], seen: bool = True) -> Run:
     """Keep a result as a run of this visit, and count the claims anew.
 
-    ``page`` and ``address`` say where the run can be opened again.
+    ``page`` and ``address`` say where the run can be opened again; ``seen`` whether the learner
+    has had to do with it, so that it counts.
     """
-    run = visit.runs().add(summarise(result), page, address, datetime.now(UTC))
+    run = visit.runs().add(summarise(result), page, address, datetime.now(UTC), seen)
     frame.show_way()
     return run
 

@@ -6,8 +6,8 @@ A lesson page brings its words, its settings and its charts; everything else is 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from kdcore.visit.tables import as_csv
 from pages.common import answer, cards, charts, frame, jobs, visit
 from pages.common import run_words as called
 from pages.common.answer import Answer
+from pages.common.components import component
 from pages.common.widgets import Control, Controls, control_of, note
 from pages.common.words import words
 
@@ -80,6 +81,8 @@ class Lesson:
             Draws what stands above the controls, given the page's words.
         """
         self._stale = False
+        self._result: AnyResult | None = None
+        self._verdict_place: AbstractContextManager[Any] = nullcontext()
         #: The run that the prediction is about: the first one on the page.
         self._first_run = ""
         self._settings = settings
@@ -146,7 +149,12 @@ class Lesson:
 
     def _lock(self, choice: str) -> None:
         self.controls["prediction"] = choice
-        st.session_state[self.controls.key("predicted-for")] = self._settings_text()
+        predicted_for = st.session_state[self.controls.key("predicted-for")] = self._settings_text()
+        visit.note_prediction(self.controls.page, choice, predicted_for)
+
+    def _predict_again(self) -> None:
+        self.controls["prediction"] = ""
+        st.session_state.pop(self.controls.key("predicted-for"), None)
 
     def _settings_text(self) -> str:
         labels = {name: self.controls.label(name) for name in self._defining}
@@ -162,8 +170,13 @@ class Lesson:
         ``settings`` builds the settings, from the controls unless given; what they refuse is said
         to the learner.
         """
-        self.step(2, "run")
-        return self.run_beside(experiment, settings or self.settings)
+        with st.container(key="result-head", gap=None):
+            self.step(2, "run")
+            bring_into_view("st-key-result-head", self.controls.key("bring"))
+        self._result = self.run_beside(experiment, settings or self.settings)
+        # The verdict stands above the charts, though the page knows it after them.
+        self._verdict_place = st.container(key="verdict")
+        return self._result
 
     def run_beside(
         self,
@@ -193,7 +206,7 @@ class Lesson:
         """Hold what is drawn of a result; it fades while a new run is under way."""
         with st.container(key="results"):
             if self._stale:
-                st.html("<style>.st-key-results { opacity: 0.4; }</style>")
+                st.html("<style>.st-key-results, .st-key-verdict { opacity: 0.4; }</style>")
             yield
 
     def _provenance_of_table(self, result: AnyResult) -> None:
@@ -235,8 +248,12 @@ class Lesson:
     # ------------------------------------------------------------------------------ compare
 
     def compare(self, outcome: str) -> None:
-        """Put the prediction beside the outcome, one of the options' keys."""
-        self.step(3, "compare")
+        """Put the prediction beside the outcome, one of the options' keys, above the charts."""
+        with self._verdict_place:
+            self.step(3, "compare")
+            self._compare(outcome)
+
+    def _compare(self, outcome: str) -> None:
         text = self._shared["compare"]
         outcomes = {o["key"]: o["text"] for o in self.words["predict"]["options"]}
         said = self.controls["prediction"]
@@ -253,6 +270,7 @@ class Lesson:
         if run is not None:
             predicted = outcomes[said] if is_about_this else ""
             visit.runs().predict(run.number, predicted, outcomes[outcome])
+            frame.finish(self.controls.page)
         with st.container(key="compare", border=True):
             left, right = st.columns(2)
             if said in outcomes:
@@ -264,8 +282,51 @@ class Lesson:
             right.markdown(f"**{outcomes[outcome]}**")
             if said in outcomes:
                 st.markdown(text["right"] if said == outcome else text["wrong"])
+            if figure := self._deciding_figure():
+                st.markdown(text["figure"].format(figure=figure))
+                self._show_before(figure)
             if said in outcomes and not is_about_this:
                 st.caption(text["elsewhere"].format(settings=predicted_for))
+            self._offer_other_settings(said, is_about_this)
+
+    def _deciding_figure(self) -> str:
+        """Return the figure that decides, in the words of the first claim that the run tests."""
+        if self._result is None:
+            return ""
+        for name, judged in self._result.judgements().items():
+            measured = self.words["claims"][name].get("measured")
+            if measured is not None:
+                return str(measured.format(**called.judgement(judged)))
+        return ""
+
+    def _show_before(self, figure: str) -> None:
+        """Show what the run before this one said, and what was set otherwise."""
+        if self._stale:
+            return
+        key, now = self.controls.key("said"), {n: self.controls.text(n) for n in self._defining}
+        before, latest = st.session_state.get(key, (None, None))
+        if latest is None or latest[0] != now:
+            before = latest
+        st.session_state[key] = before, (now, figure)
+        if before is not None and before[0].keys() == now.keys():
+            changed = [n for n in now if now[n] != before[0][n]]
+            settings = ", ".join(f"{self.controls.label(n)} {before[0][n]}" for n in changed)
+            text = self._shared["compare"]["before"]
+            st.caption(text.format(settings=settings, figure=before[1]))
+
+    def _offer_other_settings(self, said: str, is_about_this: bool) -> None:
+        """Offer to predict for what is set now, and to go back to what the lesson comes with."""
+        text = self._shared["compare"]
+        with st.container(horizontal=True, key="other-settings"):
+            if not said or said == SKIPPED or not is_about_this:
+                st.button(text["again"], icon=":material/psychology:", on_click=self._predict_again)
+            if not all(self.controls.is_default(name) for name in self._defining):
+                st.button(
+                    text["reset"],
+                    icon=":material/restart_alt:",
+                    on_click=self.controls.reset,
+                    args=(("prediction",),),
+                )
 
     def claims(self, result: AnyResult, **readings: str) -> None:
         """Show each claim of the field that a run tests, with what this run says of it.
@@ -317,12 +378,35 @@ class Lesson:
         self.step(5, "try")
         for number, idea in enumerate(self.words["tries"]):
             with st.container(horizontal=True, vertical_alignment="center", key=f"try-{number}"):
-                st.button(idea["button"], on_click=self.controls.set, args=(idea["set"],))
-                st.markdown(idea["text"])
+                st.button(idea["button"], on_click=self._try, args=(idea["set"],))
+                with st.container(gap="small", width="stretch"):
+                    st.markdown(idea["text"])
+                    st.caption(self._shared["sets"].format(settings=self._changes(idea["set"])))
+
+    def _try(self, values: Mapping[str, Any]) -> None:
+        """Set what is to be tried, from the defaults on: tries do not leak into each other."""
+        self.controls.reset(("prediction",))
+        self.controls.set(values)
+        st.session_state[self.controls.key("bring")] = True
+
+    def _changes(self, values: Mapping[str, Any]) -> str:
+        """Name what a try sets otherwise than the lesson comes with."""
+        changed = [
+            n for n in values if self.controls.text_of(n, values[n]) != self.controls.text_of(n)
+        ]
+        return ", ".join(
+            f"{self.controls.label(n)} {self.controls.text_of(n, values[n])}" for n in changed
+        )
 
     def step(self, number: int, name: str) -> None:
         """Head one step of the lesson."""
         st.html(f'<h2 class="step"><span>{number}</span> {self._shared["steps"][name]}</h2>')
+
+
+def bring_into_view(css_class: str, key: str) -> None:
+    """Scroll to what has a class, once, if the session says so under a key."""
+    wanted = st.session_state.pop(key, False)
+    component("bring")(key=f"{key}-component", data={"where": css_class if wanted else ""})
 
 
 def show_code(

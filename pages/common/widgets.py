@@ -8,7 +8,7 @@ first run of a link. What it says is clamped, never trusted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -361,10 +361,20 @@ class Controls:
             return (value,) if isinstance(value, int) else tuple(value)
         return value
 
-    def reset(self) -> None:
-        """Set every control that defines a run to its default."""
+    def reset(self, but: Collection[str] = ()) -> None:
+        """Set every control to its default, but those named."""
         for name, control in self._controls.items():
-            self[name] = control.default
+            if name not in but:
+                self[name] = control.default
+
+    def is_default(self, name: str) -> bool:
+        """Return whether a control stands where a first visit finds it."""
+        return self.text(name) == self.text_of(name)
+
+    def text_of(self, name: str, value: Any = None) -> str:
+        """Return a value, the default unless given, as the address writes it."""
+        control = self._controls[name]
+        return control.write(control.default if value is None else self._as_value(name, value))
 
     def settings(self, kind: type[SettingsT], **fixed: Any) -> SettingsT:
         """Build settings of a kind from the controls; what is ``fixed`` comes before them."""

@@ -1,0 +1,155 @@
+"""The end: what was predicted, what was found, and when distillation did not help."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from kdcore.visit.evidence import CLAIMS, claims_tested, on_claim, overall
+from kdcore.visit.runs import Run
+from pages.common import charts, course, frame, visit
+from pages.common import run_words as called
+from pages.common.components import component
+from pages.common.widgets import Controls
+from pages.common.words import words as words_of
+
+words = frame.page("the_end")
+controls = Controls("the_end", [])
+controls.show_notes()
+controls.write_address()
+runs = visit.seen_runs()
+guessed = [run for run in runs if run.prediction and run.outcome]
+
+
+def show_summary() -> None:
+    """How much there is."""
+    tested, done = claims_tested(runs), visit.kept().done
+    st.markdown(
+        words["summary"]["text"].format(
+            runs=len(runs),
+            predictions=len(guessed),
+            tested=len(tested),
+            claims=len(CLAIMS),
+            done=len(done),
+            pages=len(course.pages()),
+        )
+    )
+
+
+def show_predictions() -> None:
+    """Each prediction beside what its run says."""
+    text = words["predictions"]
+    st.subheader(text["heading"], anchor=False)
+    if not guessed:
+        st.markdown(text["none"])
+        return
+    st.table(
+        pd.DataFrame(
+            [
+                {
+                    text["lesson"]: words_of(run.page)["menu"],
+                    text["predicted"]: run.prediction,
+                    text["outcome"]: run.outcome,
+                    "": text["right" if run.was_predicted else "wrong"],
+                }
+                for run in guessed
+            ]
+        ),
+        hide_index=True,
+    )
+
+
+def show_surprises() -> None:
+    """The predictions that came out otherwise."""
+    text = words["surprises"]
+    wrong = [run for run in guessed if not run.was_predicted]
+    if not guessed:
+        return
+    st.subheader(text["heading"], anchor=False)
+    if not wrong:
+        st.markdown(text["none"])
+        return
+    st.markdown(text["text"].format(predictions=len(guessed), wrong=len(wrong)))
+    for run in wrong:
+        said = text["one"].format(
+            lesson=words_of(run.page)["menu"],
+            predicted=run.prediction,
+            outcome=run.outcome,
+            settings=called.settings(run.settings),
+        )
+        st.markdown(f"- {said}")
+
+
+def did_not_help(run: Run) -> bool:
+    """Return whether a run has a baseline and no way of teaching that was clearly better."""
+    said = [row.verdict for row in run.summary.conditions if row.verdict is not None]
+    return bool(said) and "helps" not in said
+
+
+def show_no_help() -> None:
+    """The runs in which distillation did not help."""
+    text = words["no_help"]
+    with_baseline = [run for run in runs if any(row.gain for row in run.summary.conditions)]
+    if not with_baseline:
+        return
+    st.subheader(text["heading"], anchor=False)
+    found = [run for run in with_baseline if did_not_help(run)]
+    if not found:
+        st.markdown(text["none"])
+        return
+    st.markdown(text["text"])
+    for run in found:
+        best = run.best or 0
+        row = run.summary.conditions[best]
+        if row.gain is None or row.verdict is None:
+            continue
+        said = text["one"].format(
+            run=called.title(run),
+            settings=called.settings(run.settings),
+            condition=called.row(run, best),
+            gain=charts.points(row.gain.mean, row.gain.half_width),
+            verdict=text[row.verdict.replace(" ", "_")],
+        )
+        st.markdown(f"- {said}")
+    st.caption(text["best"])
+
+
+def show_claims() -> None:
+    """Each claim with what the latest run on it measured."""
+    text, verdicts = words["claims"], words_of("takeaways")["verdicts"]
+    st.subheader(text["heading"], anchor=False)
+    for claim in CLAIMS:
+        said = called.words_of_claim(claim.experiment.name, claim.name)
+        found = on_claim(claim.name, runs)
+        if not found:
+            st.markdown(f"- {text['open'].format(claim=said['text'])}")
+            continue
+        verdict, latest = overall(claim.name, runs), found[-1].judgements[claim.name]
+        agreed = len({run.judgements[claim.name].verdict for run in found}) == 1
+        measured = (
+            said["measured"].format(**called.judgement(latest)) if agreed else text["several"]
+        )
+        line = text["tested"].format(
+            verdict=verdicts[verdict or "undecided"].capitalize(),
+            claim=said["text"],
+            measured=measured,
+        )
+        st.markdown(f"- {line}")
+
+
+now = visit.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
+st.html(f'<p class="printed">{escape(words["print"]["printed"].format(when=now))}</p>')
+if runs:
+    show_summary()
+    component("print_button")(key="print", data={"label": words["print"]["button"]})
+    show_predictions()
+    show_surprises()
+    show_no_help()
+    show_claims()
+    frame.finish("the_end")
+else:
+    st.info(words["empty"], icon=":material/flag:")
+    frame.page_link("start", words["empty_link"])
