@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -59,8 +60,8 @@ def newcomer(workers: int) -> None:
                     f"  {where:22} started {started:5.2f} s, done {seconds:5.2f} s ({busy:.2f} CPU)"
                 )
                 time.sleep(1)
-        for number, job in enumerate(large):
-            pool.release(job, number)
+        for number, large_job in enumerate(large):
+            pool.release(large_job, number)
         asked = time.perf_counter()
         pool.shutdown()
         print(f"  the large runs stopped within {time.perf_counter() - asked:.2f} s")
@@ -97,8 +98,8 @@ def work(seconds: float) -> None:
         ("Teacher size, 40 seeds", TEACHER_SIZE.run, TeacherSizeSettings(seeds=40)),
     ]
     for widths, seeds in (((1024, 1024), 26), ((1024, 1024, 1024, 1024), 9), ((256, 128), 200)):
-        settings = TeacherSizeSettings(teachers=(widths,), seeds=seeds, teacher_epochs=60)
-        runs.append((f"{seeds} × {widths}, 60 epochs", TEACHER_SIZE.run, settings))
+        large = TeacherSizeSettings(teachers=(widths,), seeds=seeds, teacher_epochs=60)
+        runs.append((f"{seeds} × {widths}, 60 epochs", TEACHER_SIZE.run, large))
     for name, run, settings in runs:
         watch, before, started = Stopwatch(seconds), machine.resident_bytes(), time.thread_time()
         try:
@@ -138,7 +139,7 @@ def soak(rounds: int, tamed: bool) -> None:
     most, started = 0, time.perf_counter()
     for number in range(rounds):
         widths = (16, 64, 128, 256, 512)
-        jobs = [
+        jobs: list[Job[Any]] = [
             pool.submit(
                 LAB.run,
                 LabSettings(temperature=1 + number / 10, teacher_hidden=(widths[number % 5],)),
