@@ -139,7 +139,7 @@ def soak(rounds: int, tamed: bool) -> None:
     most, started = 0, time.perf_counter()
     for number in range(rounds):
         widths = (16, 64, 128, 256, 512)
-        jobs: list[Job[Any]] = [
+        jobs: list[Any] = [
             pool.submit(
                 LAB.run,
                 LabSettings(temperature=1 + number / 10, teacher_hidden=(widths[number % 5],)),
