@@ -24,7 +24,7 @@ from kdcore.losses import soft_labels
 from kdcore.settings import TEMPERATURE
 from kdcore.views.drawing import digit_from_drawing, drawing_of
 from kdcore.visit.jobs import Job
-from pages.common import cards, charts, digit_images, frame, jobs
+from pages.common import cards, charts, digit_images, frame, glossary, jobs
 from pages.common.answer import Answer, ask, ask_lab
 from pages.common.drawing import SIDE, drawing_board
 from pages.common.lesson import provenance_of
@@ -109,7 +109,7 @@ left, right = st.columns([5, 6], gap="large")
 drawn: Tensor | None = None
 label: int | None = None
 with left:
-    st.markdown(one["text"])
+    glossary.markdown(one["text"])
     controls.show("from")
     if controls["from"] == "draw":
         examples = [drawing_of(digits().test.inputs[index], SIDE) for index in THUMBNAILS]
@@ -145,7 +145,7 @@ with right:
 st.header(two["heading"], anchor=False)
 left, right = st.columns([5, 6], gap="large")
 with left:
-    st.markdown(two["text"])
+    glossary.markdown(two["text"])
     temperature_slider(controls)
 controls.write_address()
 
@@ -235,7 +235,7 @@ def show_students(result: Result[LabSettings, MeasuredLab], guess: str | None, s
 
 
 st.header(three["heading"], anchor=False)
-st.markdown(three["text"])
+glossary.markdown(three["text"])
 guess: str | None = st.segmented_control(
     three["guess"],
     ("hard", "distilled", "alike"),
@@ -296,7 +296,7 @@ def show_unseen(result: Result[UnseenClassSettings, MeasuredUnseen]) -> None:
 
 
 st.header(four["heading"], anchor=False)
-st.markdown(four["text"])
+glossary.markdown(four["text"])
 if not st.session_state.get("start.unseen"):
     st.button(four["train"], type="primary", on_click=ask_for_unseen, icon=":material/play_arrow:")
 else:

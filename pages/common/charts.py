@@ -12,10 +12,14 @@ import streamlit as st
 
 from kdcore.experiments.result import Row
 from kdcore.statistics import Interval
+from pages.common.presenting import presenting
 from pages.common.words import words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+#: Letters of a chart that the last row can read, in pixels.
+PRESENTED_SIZE = 18
 
 
 def show(
@@ -29,6 +33,10 @@ def show(
 
     The first column of the table names its rows. ``on_select`` is called when a point is clicked.
     """
+    if presenting():
+        figure.update_layout(font_size=PRESENTED_SIZE)
+        figure.update_xaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
+        figure.update_yaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
     config = {"displayModeBar": False, "scrollZoom": False}
     st.plotly_chart(
         figure,

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from kdcore.figures import PALETTE
-from pages.common import course, keep, turns, visit
+from pages.common import course, glossary, keep, presenting, turns, visit
 from pages.common.course import Entry
 from pages.common.words import ASSETS, words
 
@@ -56,6 +56,7 @@ def page(name: str) -> dict[str, Any]:
         st.stop()
     text = words(name)
     st.html(f"<style>{_style()}</style>")
+    presenting.show()
     _leave_for(name)
     # Drawn again when a run arrives; so what has the key stays, and what is in it is replaced.
     st.session_state[_WAY] = st.sidebar.container(key="way", gap=None).empty()
@@ -63,7 +64,9 @@ def page(name: str) -> dict[str, Any]:
     title, question = st.container(key="page-head"), text["question"]
     title.html(_where_we_are(name))
     title.title(text["title"], anchor=False)
-    title.markdown(question)
+    glossary.begin()
+    with title:
+        glossary.markdown(question)
     return text
 
 
@@ -129,6 +132,8 @@ def _state(entry: Entry, here: str) -> str:
 def _show_way_on() -> None:
     """Draw what stands at the foot of every page: the one before, and the next."""
     text = words("frame")["way"]
+    glossary.show_all()
+    presenting.show_switch()
     before, after = course.neighbours(st.session_state[_NAME])
     with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
         for entry, word, icon in (

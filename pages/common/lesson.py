@@ -21,7 +21,7 @@ from kdcore.settings import CheckedSettings, Parameter
 from kdcore.take_home import as_script, has_script
 from kdcore.visit.jobs import Job
 from kdcore.visit.tables import as_csv
-from pages.common import answer, cards, charts, frame, jobs, visit
+from pages.common import answer, cards, charts, frame, glossary, jobs, visit
 from pages.common import run_words as called
 from pages.common.answer import Answer
 from pages.common.components import component
@@ -368,7 +368,7 @@ class Lesson:
         self.step(4, "explain")
         text = self.words["explain"]
         for paragraph in text["paragraphs"]:
-            st.markdown(paragraph)
+            glossary.markdown(paragraph)
         for formula in text.get("formulas", []):
             st.latex(formula)
         show_code(code, differentiated)

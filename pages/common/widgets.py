@@ -25,6 +25,7 @@ from kdcore.settings import (
     label_of,
 )
 from pages.common.address import AddressMemory
+from pages.common.presenting import PRESENT, in_address
 from pages.common.words import IN_ADDRESS, chosen_language, language, words
 
 #: Meaning of the parameters in the address; raised when old links would mean something else.
@@ -418,6 +419,7 @@ class Controls:
             {"v": ADDRESS_VERSION}
             | {name: control.write(self[name]) for name, control in self._controls.items()}
             | spoken
+            | in_address()
         )
 
     def _take_over(self, address: dict[str, str]) -> None:
@@ -429,7 +431,7 @@ class Controls:
             if name in self._controls:
                 self[name], said = self._controls[name].read(text)
                 notes += [said] if said else []
-            elif name not in ("v", IN_ADDRESS):
+            elif name not in ("v", IN_ADDRESS, PRESENT):
                 notes.append(note("unknown", "", name))
         st.session_state[self.key("notes")] = notes
         self._taken_over = True
