@@ -436,7 +436,7 @@ def test_an_experiment_enters_itself(tmp_path: Path) -> None:
 
     listed = python("-m", "kdcore", "list")
     assert "coin: Is it fair?" in listed
-    assert "sides=2    How many it has. (a whole number from 2 to 6)" in listed
+    assert "sides=2    How many sides it has. (a whole number from 2 to 6)" in listed
     ran = json.loads(python("-m", "kdcore", "run", "coin", "--set", "sides=3", "--json"))
     assert ran["rows"][0]["student_accuracy"] == pytest.approx(1 / 3)
     assert ran["claims"]["fair"]["verdict"] == "supported"
