@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from kdcore.experiments.faults import against_chance, how_often_best
 from kdcore.experiments.patience import EXPERIMENT as PATIENCE
 from kdcore.experiments.patience import MeasuredPatience, PatienceSettings, patient_student
 from kdcore.experiments.progressive import assistant
-from kdcore.experiments.result import AnyResult, Measured, Result
+from kdcore.experiments.result import AnyResult, Measured, Result, mark_together
 from kdcore.experiments.student_size import (
     how_much_smaller,
     most_quality_for_a_fraction,
@@ -452,3 +453,33 @@ def test_quality_is_kept_in_relation_to_the_teacher() -> None:
 
 def test_a_gain_that_noise_hides_does_not_support_the_claim() -> None:
     assert most_quality_for_a_fraction(size_result((0.9, 1.1), noise=0.5)) == "undecided"
+
+
+# ---------------------------------------------------------------- the verdicts of a whole table
+
+
+def gain_row(gain: float | None, half_width: float | None, prefix: str = "") -> dict[str, Any]:
+    alone = None if gain is None or half_width is None else verdict(Interval(gain, half_width, 10))
+    return {f"{prefix}gain": gain, f"{prefix}gain_ci": half_width, f"{prefix}verdict": alone}
+
+
+def test_a_run_gives_its_table_the_verdicts_that_its_rows_have_together() -> None:
+    measured = Measured([gain_row(None, None), gain_row(0.011, 0.01), gain_row(0.0, 0.01)])
+    experiment = replace(EXPERIMENT, function=lambda settings, monitor: measured)
+    assert measured.rows[1]["verdict"] == "helps"
+    rows = experiment.run(TemperatureSettings(seeds=10)).rows
+    assert [row["verdict"] for row in rows] == [None, *["no clear difference"] * 2]
+    # The figures are still those of each row alone.
+    assert (rows[1]["gain"], rows[1]["gain_ci"]) == (0.011, 0.01)
+
+
+def test_all_verdicts_of_a_table_are_one_family() -> None:
+    alone = [gain_row(0.011, 0.01)]
+    mark_together(alone, seeds=10)
+    assert alone[0]["verdict"] == "helps"
+    both = [gain_row(0.011, 0.01) | gain_row(-0.05, 0.01, "ensemble_")]
+    both += [gain_row(0.0, 0.01) | gain_row(None, None, "ensemble_")]
+    mark_together(both, seeds=10)
+    assert both[0]["ensemble_verdict"] == "hurts"
+    assert both[0]["verdict"] == both[1]["verdict"] == "no clear difference"
+    assert both[1]["ensemble_verdict"] is None

@@ -17,6 +17,7 @@ from kdcore.experiments.result import AnyResult, Measured, Result
 from kdcore.experiments.student_size import deployment
 from kdcore.experiments.teacher_size import bigger_teacher
 from kdcore.experiments.temperature import EXPERIMENT, TemperatureSettings, sweet_spot
+from kdcore.losses import entropy, soft_labels
 from kdcore.statistics import Interval, paired_difference, verdict
 from kdcore.visit.evidence import (
     CLAIMS,
@@ -74,12 +75,16 @@ def test_the_sweet_spot_compares_the_best_t_inside_with_the_best_outside() -> No
     assert turned.figure.mean == pytest.approx(-0.08, abs=0.002)
 
 
-def test_softness_is_judged_beside_the_sweet_spot_and_apart_from_it() -> None:
-    means = (0.7, 0.7, 0.8, 0.82, 0.75)
-    softer = sweet_spot(temperatures([1, 3, 5, 20], [0.1, 0.8, 1.2, 2.2], *means))
-    harder = sweet_spot(temperatures([1, 3, 5, 20], [0.9, 0.8, 1.2, 2.2], *means))
-    assert (softer.said["softness"], softer.verdict) == ("supported", "supported")
-    assert (harder.said["softness"], harder.verdict) == ("contradicted", "supported")
+def test_that_labels_grow_softer_with_t_is_a_theorem_and_no_matter_of_a_run() -> None:
+    logits = 5 * torch.randn(20, 10, generator=torch.Generator().manual_seed(0)).double()
+    step = 1e-4
+    for T in (0.5, 1.0, 4.0, 20.0):
+        p = soft_labels(logits, T)
+        variance = (p * logits**2).sum(-1) - (p * logits).sum(-1) ** 2
+        above, below = (entropy(soft_labels(logits, T + sign * step)) for sign in (1, -1))
+        assert torch.allclose((above - below) / (2 * step), variance / T**3, rtol=1e-4, atol=1e-8)
+    found = sweet_spot(temperatures([1, 3, 5, 20], [0.1, 0.8, 1.2, 2.2], 0.7, 0.7, 0.8, 0.82, 0.75))
+    assert "softness" not in found.said
 
 
 def test_the_order_in_which_temperatures_are_given_does_not_matter_to_softness() -> None:
