@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -27,9 +28,10 @@ from kdcore.experiments.teacher_size import EXPERIMENT as TEACHER_SIZE
 from kdcore.experiments.teacher_size import TeacherSizeSettings
 from kdcore.memory import run_bytes, run_work
 from kdcore.monitor import LearningCurve, Monitor
+from kdcore.settings import Settings
 from kdcore.training import Cancelled
 from kdcore.visit import machine
-from kdcore.visit.jobs import JobPool
+from kdcore.visit.jobs import Job, JobPool
 
 MB = 2**20
 
@@ -41,6 +43,7 @@ def newcomer(workers: int) -> None:
         sizes = [TeacherSizeSettings(seeds=seeds, teachers=teachers, labels=n) for n in (40, 60)]
         print(f"{seeds} seeds of {teachers}: {run_work(sizes[0]):.1e} multiply-adds")
         pool.submit(LAB.run, LabSettings()).wait(600)
+        large: list[Job[Any]] = []
         for beside in (False, True):
             if beside:
                 large = [pool.submit(TEACHER_SIZE.run, size, n) for n, size in enumerate(sizes)]
@@ -59,8 +62,8 @@ def newcomer(workers: int) -> None:
                     f"  {where:22} started {started:5.2f} s, done {seconds:5.2f} s ({busy:.2f} CPU)"
                 )
                 time.sleep(1)
-        for number, job in enumerate(large):
-            pool.release(job, number)
+        for number, run in enumerate(large):
+            pool.release(run, number)
         asked = time.perf_counter()
         pool.shutdown()
         print(f"  the large runs stopped within {time.perf_counter() - asked:.2f} s")
@@ -90,15 +93,15 @@ class Stopwatch(Monitor):
 
 def work(seconds: float) -> None:
     """Print multiply-adds in a CPU second for runs of several shapes, and what they hold."""
-    runs: list[tuple[str, Callable[..., object], object]] = [
+    runs: list[tuple[str, Callable[..., object], Settings]] = [
         ("Lab", LAB.run, LabSettings()),
         ("Lab, 100 seeds", LAB.run, LabSettings(seeds=100)),
         ("Teacher size", TEACHER_SIZE.run, TeacherSizeSettings()),
         ("Teacher size, 40 seeds", TEACHER_SIZE.run, TeacherSizeSettings(seeds=40)),
     ]
     for widths, seeds in (((1024, 1024), 26), ((1024, 1024, 1024, 1024), 9), ((256, 128), 200)):
-        settings = TeacherSizeSettings(teachers=(widths,), seeds=seeds, teacher_epochs=60)
-        runs.append((f"{seeds} × {widths}, 60 epochs", TEACHER_SIZE.run, settings))
+        long = TeacherSizeSettings(teachers=(widths,), seeds=seeds, teacher_epochs=60)
+        runs.append((f"{seeds} × {widths}, 60 epochs", TEACHER_SIZE.run, long))
     for name, run, settings in runs:
         watch, before, started = Stopwatch(seconds), machine.resident_bytes(), time.thread_time()
         try:
@@ -138,7 +141,7 @@ def soak(rounds: int, tamed: bool) -> None:
     most, started = 0, time.perf_counter()
     for number in range(rounds):
         widths = (16, 64, 128, 256, 512)
-        jobs = [
+        jobs: list[Job[Any]] = [
             pool.submit(
                 LAB.run,
                 LabSettings(temperature=1 + number / 10, teacher_hidden=(widths[number % 5],)),
