@@ -19,7 +19,7 @@ from kdcore.language.exact import kl_to_truth, validity
 from kdcore.language.letters import LONGEST_WORD, Reading
 from kdcore.language.sampling import continue_prompt, pick
 from kdcore.language.speculative import accepted_with, residual, speculate
-from kdcore.losses import distillation_gradient
+from kdcore.losses import gradient_towards
 from kdcore.randomness import generator
 from pages.common import charts, writing
 from pages.common.lesson import Lesson
@@ -162,7 +162,7 @@ if lesson.predict():
         lesson.explain(
             [
                 Reading,
-                distillation_gradient,
+                gradient_towards,
                 validity,
                 kl_to_truth,
                 pick,

@@ -555,7 +555,8 @@ def test_the_work_of_a_run_is_that_of_all_its_networks() -> None:
     bridge = ProgressiveSettings(
         teacher_hidden=(16, 4), teacher_epochs=3, assistant_hidden=(8,), seeds=2
     )
-    assert bridge.work() == 3 * 2 * (large * 3 + small * 30) * pool + 3 * students
+    # The fourth route has a teacher of its own, of the assistant's shape.
+    assert bridge.work() == 3 * 2 * (large * 3 + 2 * small * 30) * pool + 4 * students
 
 
 # ------------------------------------------------------------------------- what others can read
@@ -767,7 +768,9 @@ def test_with_one_seed_nothing_can_be_told_apart() -> None:
 
 @pytest.mark.parametrize("values", [[], [0.1, 0.2], [[]], [[[0.1]]]], ids=str)
 def test_the_best_of_nothing_is_refused(values: list[Any]) -> None:
-    with pytest.raises(ValueError, match=r"values must be \[seeds, conditions\]"):
+    with pytest.raises(
+        ValueError, match=r"values must be \[seeds, conditions\]|best of no conditions"
+    ):
         not_told_apart(values)
 
 

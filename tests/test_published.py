@@ -79,5 +79,5 @@ def test_another_measure_has_another_mark_in_the_chart() -> None:
     assert [row[0] for row in (*glue.customdata, *other.customdata)] == [
         "Sanh et al. (2019)",
         "Jiao et al. (2020)",
-        "its model card",
+        "its model card; README of Hugging Face's distillation code",
     ]
