@@ -77,7 +77,7 @@ def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_othe
 def test_a_control_that_does_not_define_the_run_takes_no_prediction_away() -> None:
     page = finished(opened("in_practice", seeds="5", prediction="little"), runs=2)
     elsewhere = words("lesson")["compare"]["elsewhere"].split("(")[0]
-    page.session_state["in_practice.student_hidden"] = 16
+    page.session_state["in_practice.student_hidden"] = "16"
     finished(page, runs=3)  # the student that is weighed is another one, the comparison the same
     texts = {o["key"]: o["text"] for o in words("in_practice")["predict"]["options"]}
     (compared,) = [run for run in kept(page) if run.summary.experiment == "student-size"]

@@ -65,7 +65,7 @@ def test_invented_images_teach_the_network_that_they_were_made_for_and_not_anoth
 
 
 def test_images_invented_for_any_start_teach_new_ones() -> None:
-    for_any = distilled_data.EXPERIMENT.run(DistilledDataSettings(seeds=2, starts="random"))
+    for_any = distilled_data.EXPERIMENT.run(DistilledDataSettings(seeds=4, starts="random"))
     assert distilled_data.any_network_learns(for_any).verdict == "supported"
 
 
