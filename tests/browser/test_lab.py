@@ -65,7 +65,7 @@ def test_the_lab_opens_cold_by_its_own_address(cold_app: str, visit: Visit) -> N
 
 
 def test_dragging_t_moves_the_bars_before_the_slider_is_released(app: str, visit: Visit) -> None:
-    page = visit(app)
+    page = visit(f"{app}/lab")
     wait_for_result(page)
     before, sure = bars(page, "teacher"), shown_entropy(page, "teacher")
     drag_temperature(page, 0.9, release=False)
@@ -81,7 +81,7 @@ def test_dragging_t_moves_the_bars_before_the_slider_is_released(app: str, visit
 
 
 def test_the_bars_are_the_soft_labels_of_the_engine(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/?v=1&temperature=4&digit=41")
+    page = visit(f"{app}/lab?v=1&temperature=4&digit=41")
     wait_for_result(page)
     page.locator(".live-bars summary").click()
     logits = lab(LabSettings(temperature=4.0)).example_logits
@@ -93,7 +93,7 @@ def test_the_bars_are_the_soft_labels_of_the_engine(app: str, visit: Visit) -> N
 
 
 def test_arrow_keys_move_t(app: str, visit: Visit) -> None:
-    page = visit(app)
+    page = visit(f"{app}/lab")
     wait_for_result(page)
     press(page, "Temperature T", "ArrowRight")
     press(page, "Temperature T", "ArrowRight")
@@ -103,11 +103,11 @@ def test_arrow_keys_move_t(app: str, visit: Visit) -> None:
 
 
 def test_another_teacher_width_trains_other_teachers(app: str, visit: Visit) -> None:
-    page = visit(app)
+    page = visit(f"{app}/lab")
     wait_for_result(page)
     teacher, student = accuracy(page, "teacher"), accuracy(page, "distilled")
     hard = accuracy(page, "hard")
-    press(page, "Teacher width", "Home")
+    press(page, "Teacher layers", "Home")
     page.wait_for_url(re.compile("teacher_hidden=8&"))
     expect(page.locator('.accuracy[data-who="teacher"] .big')).not_to_have_text(teacher)
     wait_for_result(page)
@@ -117,14 +117,14 @@ def test_another_teacher_width_trains_other_teachers(app: str, visit: Visit) -> 
 
 
 def test_without_the_teachers_voice_there_is_no_difference(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/?v=1&alpha=1")
+    page = visit(f"{app}/lab?v=1&alpha=1")
     wait_for_result(page)
     assert accuracy(page, "distilled") == accuracy(page, "hard")
     expect(page.locator(".gain .verdict")).to_contain_text("makes no clear difference: +0.0 ± 0.0")
 
 
 def test_a_link_reopens_the_same_run_with_the_same_figures(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
+    page = visit(f"{app}/lab?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
     wait_for_result(page)
     again = visit(page.url)
     wait_for_result(again)
@@ -136,7 +136,7 @@ def test_a_link_reopens_the_same_run_with_the_same_figures(app: str, visit: Visi
 
 def test_nonsense_in_the_address_is_clamped_with_a_note(app: str, visit: Visit) -> None:
     nonsense = "v=7&temperature=1e9&alpha=abc&teacher_hidden=nan&labels=-3&digit=99999&x=1"
-    page = visit(f"{app}/?{nonsense}")
+    page = visit(f"{app}/lab?{nonsense}")
     wait_for_result(page)
     note = page.locator('[data-testid="stAlert"]')
     for said in ("v=7", "temperature=1e9", "alpha=abc", "teacher_hidden=nan", "labels=-3", "“x”"):
@@ -148,10 +148,10 @@ def test_nonsense_in_the_address_is_clamped_with_a_note(app: str, visit: Visit) 
 
 
 def test_quick_changes_are_all_kept(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/?v=1&temperature=9&labels=100")
+    page = visit(f"{app}/lab?v=1&temperature=9&labels=100")
     wait_for_result(page)
     # Faster than the address bar follows: each comes with an address that is out of date.
-    for slider in ("Balance α", "Teacher width", "Balance α", "Balance α", "Teacher width"):
+    for slider in ("Balance α", "Teacher layers", "Balance α", "Balance α", "Teacher layers"):
         press(page, slider, "ArrowLeft")
     page.wait_for_url(re.compile(r"alpha=0\.15&teacher_hidden=64&"))
     wait_for_result(page)
@@ -160,7 +160,7 @@ def test_quick_changes_are_all_kept(app: str, visit: Visit) -> None:
 
 
 def test_the_hardest_digit_can_be_chosen(app: str, visit: Visit) -> None:
-    page = visit(app)
+    page = visit(f"{app}/lab")
     wait_for_result(page)
     before = bars(page, "teacher")
     page.get_by_role("button", name="hardest").click()
@@ -169,7 +169,7 @@ def test_the_hardest_digit_can_be_chosen(app: str, visit: Visit) -> None:
 
 
 def test_each_chart_has_its_table_and_its_text(app: str, visit: Visit) -> None:
-    page = visit(app)
+    page = visit(f"{app}/lab")
     wait_for_result(page)
     charts = page.locator('[data-testid="stPlotlyChart"]')
     expect(charts).to_have_count(2)
@@ -182,12 +182,12 @@ def test_each_chart_has_its_table_and_its_text(app: str, visit: Visit) -> None:
 def test_sliders_bars_and_accuracies_are_on_the_first_screen_of_a_projector(
     app: str, visit: Visit, theme: str
 ) -> None:
-    page = visit(app, width=1280, height=800, theme=theme)
+    page = visit(f"{app}/lab", width=1280, height=800, theme=theme)
     wait_for_result(page)
     for part in (
         temperature_slider(page),
         page.get_by_role("slider", name="Balance α"),
-        page.get_by_role("slider", name="Teacher width"),
+        page.get_by_role("slider", name="Teacher layers"),
         page.locator(".live-bars .rows"),
         page.locator(".cards"),
     ):
@@ -201,12 +201,12 @@ def test_sliders_bars_and_accuracies_are_on_the_first_screen_of_a_projector(
 def test_on_a_phone_they_follow_each_other_and_nothing_is_cut_off(
     app: str, visit: Visit, theme: str
 ) -> None:
-    page = visit(app, width=390, height=844, theme=theme)
+    page = visit(f"{app}/lab", width=390, height=844, theme=theme)
     wait_for_result(page)
     parts = [
         temperature_slider(page),
         page.get_by_role("slider", name="Balance α"),
-        page.get_by_role("slider", name="Teacher width"),
+        page.get_by_role("slider", name="Teacher layers"),
         page.locator(".live-bars .rows"),
         page.locator(".cards"),
     ]

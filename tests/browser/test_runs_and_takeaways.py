@@ -18,7 +18,7 @@ runs, claims = words("my_runs"), words("takeaways")
 
 def go(page: Page, name: str) -> None:
     """Go to another page by the sidebar, in the same visit."""
-    nav = page.get_by_test_id("stSidebarNav")
+    nav = page.locator(".st-key-way")
     menu = nav.get_by_role("link", name=words(name)["menu"], exact=True)
     unfold = page.get_by_test_id("stExpandSidebarButton")
     expect(menu.or_(unfold).first).to_be_visible()

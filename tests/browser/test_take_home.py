@@ -23,7 +23,7 @@ def download(page: Page, button: str, folder: Path) -> Path:
 
 
 def test_a_run_is_taken_home_from_the_lab(app: str, visit: Visit, tmp_path: Path) -> None:
-    page = visit(f"{app}/?v=1&temperature=2&alpha=0.1&student_hidden=16", width=1280)
+    page = visit(f"{app}/lab?v=1&temperature=2&alpha=0.1&student_hidden=16", width=1280)
     wait_for_result(page)
     result = EXPERIMENT.run(LabSettings(temperature=2, alpha=0.1, student_hidden=(16,)))
     student, about = result.measured.networks["distilled"], metadata(result, "distilled")
