@@ -18,8 +18,8 @@ from kdcore.training import Objective, Progress, TrainingSettings, train
 #: Points on a learning curve; each costs one pass over the test set.
 CURVE_POINTS = 12
 
-#: Soft labels that are kept for a training, 64 MB of them; more are made anew for each batch.
-MOST_SOFT_LABELS = 2**24
+#: Soft labels that are kept for a training, 16 MB of them; more are made anew for each batch.
+MOST_SOFT_LABELS = 2**22
 
 
 @dataclass(frozen=True, eq=False)

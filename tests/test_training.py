@@ -427,6 +427,21 @@ def test_runs_trained_as_one_are_each_run_alone_to_the_last_bit(
         first += len(run.seeds)
 
 
+@pytest.mark.parametrize("layer_sizes", MERGED_SHAPES, ids=str)
+def test_conditions_of_a_seed_may_as_well_stand_as_seeds_of_their_own(
+    layer_sizes: tuple[int, ...],
+) -> None:
+    run = some_run((4, 1), 3, layer_sizes[-1], draw_from=0)
+    one_by_one = Run(
+        tuple(seed for seed in run.seeds for _ in range(3)),
+        run.rows.repeat_interleave(3, 0),
+        run.teacher_logits.repeat_interleave(3, 0),
+        run.temperatures.view(-1, 1),
+        run.alphas.view(-1, 1),
+    )
+    assert_same_stacks(run.train(layer_sizes), one_by_one.train(layer_sizes))
+
+
 def test_settings_of_each_seed_are_those_of_its_own_students() -> None:
     # The property above would hold, too, if nobody listened to the settings.
     run = some_run((1, 1, 1), 1, 4, draw_from=0)
