@@ -18,8 +18,8 @@ from kdcore.training import Objective, Progress, TrainingSettings, train
 #: Points on a learning curve; each costs one pass over the test set.
 CURVE_POINTS = 12
 
-#: Soft labels that are kept for a training, 64 MB of them; more are made anew for each batch.
-MOST_SOFT_LABELS = 2**24
+#: Soft labels that are kept for a training, 16 MB of them; more are made anew for each batch.
+MOST_SOFT_LABELS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,17 +99,22 @@ class Response:
     ) -> None:
         classes = teacher_logits.shape[-1]
         self._one_hot = BatchTable(torch.nn.functional.one_hot(labels, classes).float())
-        self._temperature, self._alpha = _of_each_model(temperatures), _of_each_model(alphas)
+        self._temperature = _of_each_model(temperatures)
+        self._alpha = _of_each_model(alphas)
         soft_labels = _soft_labels_of_pool(teacher_logits, self._temperature)
         self._soft_labels_known = soft_labels is not None
         self._teacher = BatchTable(teacher_logits if soft_labels is None else soft_labels)
+        # What depends on the shape of a batch only, and is the same in each.
         self._memory: tuple[Tensor, Tensor] | None = None
+        self._weights = self._alpha, self._alpha
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         logits = activations[-1]
         per_seed = logits.view(len(rows), -1, *logits.shape[1:])  # [S, C, classes, B]
         if self._memory is None or self._memory[0].shape != per_seed.shape:
             self._memory = torch.empty_like(per_seed), torch.empty_like(per_seed)
+            soft_weight = (1 - self._alpha) * self._temperature
+            self._weights = self._alpha / rows.shape[1], soft_weight / rows.shape[1]
         soft_labels = self._teacher.batch(rows)
         if not self._soft_labels_known:
             soft_labels = torch.softmax(soft_labels / self._temperature, dim=-2)
@@ -118,8 +123,7 @@ class Response:
             self._one_hot.batch(rows),
             soft_labels,
             self._temperature,
-            self._alpha / rows.shape[1],
-            (1 - self._alpha) * self._temperature / rows.shape[1],
+            *self._weights,
             class_axis=-2,
             out=self._memory,
         )
@@ -143,9 +147,18 @@ def _soft_labels_of_pool(teacher_logits: Tensor, temperature: Tensor) -> Tensor 
     (S, _, N, classes), C = teacher_logits.shape, temperature.shape[1]
     if S * C * N * classes > MOST_SOFT_LABELS:
         return None
-    soft_labels = teacher_logits.new_zeros(S, C, classes, -(-N // ALIGNMENT) * ALIGNMENT)
-    torch.div(teacher_logits.mT, temperature, out=soft_labels[..., :N])
-    return torch.softmax(soft_labels, dim=-2, out=soft_labels)[..., :N].mT
+    temperature = temperature.expand(S, -1, -1, -1)
+    soft_labels = teacher_logits.new_empty(S, N, C, classes)
+    padded = -(-N // ALIGNMENT) * ALIGNMENT
+    seeds = max(1, 2**17 // (C * classes * padded))  # at once: what stays in the cache
+    memory = teacher_logits.new_zeros(seeds, C, classes, padded)
+    for first in range(0, S, seeds):
+        some = slice(first, min(S, first + seeds))
+        room = memory[: some.stop - some.start]
+        torch.div(teacher_logits[some].mT, temperature[some], out=room[..., :N])
+        torch.softmax(room, dim=-2, out=room)
+        soft_labels[some] = room[..., :N].permute(0, 3, 1, 2)
+    return soft_labels.transpose(1, 2)
 
 
 class BatchTable:

@@ -3,8 +3,10 @@
 An experiment compares C conditions over S seeds. Its R = S · C networks have the same shape, so
 they are one model with a leading axis, and all are trained by the same few large operations.
 
-What a network becomes does not depend, to the last bit, on the seeds beside it: each product keeps
-its shape whatever their number, and all parameters stand in one buffer without odd ends.
+What a network becomes does not depend, to the last bit, on the seeds beside it. For that, each
+product keeps its shape whatever their number, and whatever belongs to one network begins where a
+vector register may begin: libraries round otherwise from an odd place on. Where sizes are odd,
+layers are made wider inside, by units that are always 0 and stay so.
 
 Inside, activations are *feature-major*, ``[R, features, examples]``. Two things follow. Weights
 have PyTorch's own shape, ``[R, out, in]``. And since the conditions of one seed see the same
@@ -16,20 +18,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from kdcore.randomness import generator
 
-#: Each tensor in a buffer begins at a multiple of this many numbers, and is filled up to one: the
-#: longest vector register holds 16. What does not fill a register takes another path through the
-#: optimiser, which rounds otherwise, and who takes it would depend on the number of networks.
+#: Whatever belongs to one network or tensor begins at a multiple of this many numbers: those of
+#: the longest vector register. Products round otherwise where a matrix begins elsewhere, and so
+#: does the optimiser for numbers that do not fill a register: results would depend on the place.
 ALIGNMENT = 16
 
-#: Examples that are evaluated at once. Always the same number, because it is a side of each
-#: product, and who stands in a stack must not change how a product is rounded.
+#: Examples that are evaluated at once, however large the stack: they are a side of each product.
 _EVALUATED_TOGETHER = 256
 #: Numbers in the widest activation when a stack is evaluated, seeds by seeds: larger ones leave
 #: the cache.
@@ -39,6 +41,13 @@ _EVALUATION_SIZE = 2**18
 MOST_PARAMETERS = 30_000_000
 #: And how many networks: their logits for the test images are 36 KB each.
 MOST_NETWORKS = 10_000
+
+
+class Layer(NamedTuple):
+    """One layer of all networks: ``weight [R, out, in]`` and ``bias [R, out, 1]``."""
+
+    weight: Tensor
+    bias: Tensor
 
 
 @dataclass(eq=False)
@@ -60,10 +69,36 @@ class MLPStack:
     #: All of them once more: the stack copies what it is given into one flat tensor, and
     #: ``weights`` and ``biases`` are views of it. What fills it up between them is 0.
     buffer: Tensor = field(init=False, repr=False)
+    #: Weights and biases of each layer with the units that fill it up.
+    _layers: list[Layer] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.buffer, views = in_one_buffer(self.parameters)
-        self.weights, self.biases = views[::2], views[1::2]
+        self.buffer, self._layers = self.new_buffer()
+        with torch.no_grad():
+            self.weights = [
+                layer.weight[:, : given.shape[1], : given.shape[2]].copy_(given)
+                for layer, given in zip(self._layers, self.weights, strict=True)
+            ]
+            self.biases = [
+                layer.bias[:, : given.shape[1]].copy_(given)
+                for layer, given in zip(self._layers, self.biases, strict=True)
+            ]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Tensors carry all the memory that they are views of: here each would, all of it.
+        weights, biases = ([t.clone() for t in ts] for ts in (self.weights, self.biases))
+        return type(self), (self.layer_sizes, self.seeds, self.conditions, weights, biases)
+
+    def new_buffer(self) -> tuple[Tensor, list[Layer]]:
+        """Return a flat tensor of zeros like :attr:`buffer`, and the layers that it holds."""
+        R, sizes = len(self), filled_sizes(self.layer_sizes)
+        shapes = [
+            shape
+            for inputs, outputs in pairwise(sizes)
+            for shape in ((R, outputs, inputs), (R, outputs, 1))
+        ]
+        buffer, views = one_buffer(shapes, like=self.weights[0])
+        return buffer, [Layer(*views[i : i + 2]) for i in range(0, len(views), 2)]
 
     @classmethod
     def initialise(
@@ -97,14 +132,14 @@ class MLPStack:
         peers = tuple(peers) if peers is not None else (0,) * conditions
         if len(peers) != conditions:
             raise ValueError(f"{conditions} conditions cannot be {len(peers)} peers")
-        kinds = sorted(set(peers))
+        kinds = dict.fromkeys((seed, peer) for seed in seeds for peer in peers)
         draws = [
             generator(seed, f"weights of peer {peer}" if peer else "weights")
-            for seed in seeds
-            for peer in kinds
+            for seed, peer in kinds
         ]
-        # Model s · conditions + c is a copy of the network of seed s and peer peers[c].
-        copies = [s * len(kinds) + kinds.index(peer) for s in range(len(seeds)) for peer in peers]
+        # Model s · conditions + c is a copy of the network of seeds[s] and peer peers[c].
+        place = {kind: i for i, kind in enumerate(kinds)}
+        copies = [place[seed, peer] for seed in seeds for peer in peers]
         weights, biases = [], []
         for inputs, outputs in pairwise(sizes):
             weight, bias = initial_layers(inputs, outputs, draws)
@@ -122,8 +157,8 @@ class MLPStack:
             self.layer_sizes,
             (self.seeds[seed],),
             1,
-            [weight[model : model + 1].clone() for weight in self.weights],
-            [bias[model : model + 1].clone() for bias in self.biases],
+            [weight[model : model + 1] for weight in self.weights],
+            [bias[model : model + 1] for bias in self.biases],
         )
 
     @property
@@ -131,18 +166,22 @@ class MLPStack:
         """All weights and biases of the stack, layer by layer."""
         return [tensor for layer in zip(self.weights, self.biases, strict=True) for tensor in layer]
 
-    def forward(self, inputs: Tensor, out: Sequence[Tensor] | None = None) -> list[Tensor]:
+    def filled(self, inputs: Tensor) -> Tensor:
+        """Return inputs ``[..., D]`` with the zeros that fill the first layer up."""
+        missing = self._layers[0].weight.shape[-1] - inputs.shape[-1]
+        return torch.nn.functional.pad(inputs, (0, missing)) if missing else inputs
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
         """Return the activations of every layer, the logits last: ``[R, features, N]`` each.
 
         Parameters
         ----------
         inputs
             ``[S, N, D]``: the models of a seed share its examples.
-        out
-            Tensors that take the activations, one a layer; new ones if not given. With them
-            nothing is recorded for autograd.
         """
-        return _forward(self.weights, self.biases, inputs, out)
+        activations = forward(self._layers, self.filled(inputs))
+        sizes = self.layer_sizes[1:]
+        return [layer[:, :size] for layer, size in zip(activations, sizes, strict=True)]
 
     def logits(self, inputs: Tensor, out: Tensor | None = None) -> Tensor:
         """Return logits ``[S, C, N, classes]`` for examples ``[N, D]`` that all models share."""
@@ -167,75 +206,58 @@ class MLPStack:
             ``[S, C, N, width of the layer]``
         """
         S, C, N = len(self.seeds), self.conditions, len(inputs)
-        layers = range(len(self.weights))[layer] + 1
-        sizes = self.layer_sizes[1 : layers + 1]
+        depth = range(len(self.weights))[layer] + 1
+        width = self.layer_sizes[depth]
         if out is None:
-            out = self.buffer.new_empty(S, C, sizes[-1], N).transpose(-1, -2)
-        together = min(N, _EVALUATED_TOGETHER)
+            out = self.buffer.new_empty(S, C, width, N).transpose(-1, -2)
+        # Examples, too, are filled up, so that each network's activations begin in a good place.
+        inputs = torch.nn.functional.pad(self.filled(inputs), (0, 0, 0, -N % ALIGNMENT))
+        together = min(len(inputs), _EVALUATED_TOGETHER)
+        sizes = [layer.bias.shape[1] for layer in self._layers[:depth]]
         seeds = min(S, max(1, _EVALUATION_SIZE // (C * together * max(sizes))))
         memory = [self.buffer.new_empty(seeds * C * size * together) for size in sizes]
         for first in range(0, S, seeds):
             some = slice(first, min(S, first + seeds))
             models = slice(some.start * C, some.stop * C)
-            weights = [weight[models] for weight in self.weights[:layers]]
-            biases = [bias[models] for bias in self.biases[:layers]]
+            layers = [Layer(weight[models], bias[models]) for weight, bias in self._layers[:depth]]
             for begin in range(0, N, together):
                 chunk = inputs[begin : begin + together].expand(some.stop - some.start, -1, -1)
-                shapes = [(len(biases[0]), size, chunk.shape[1]) for size in sizes]
+                shapes = [(models.stop - models.start, size, chunk.shape[1]) for size in sizes]
                 places = [
                     room[: math.prod(shape)].view(shape)
                     for room, shape in zip(memory, shapes, strict=True)
                 ]
-                said = _forward(weights, biases, chunk, places)[-1]
-                if layers < len(self.weights):
+                said = forward(layers, chunk, places)[-1][:, :width]
+                if depth < len(self.weights):
                     said.relu_()
-                out[some, :, begin : begin + together] = said.unflatten(0, (-1, C)).mT
+                taken = out[some, :, begin : begin + together]
+                by_seed = said.view(-1, C, *said.shape[1:]).mT
+                taken.copy_(by_seed[:, :, : taken.shape[2]])
         return out
-
-
-def _forward(
-    weights: Sequence[Tensor],
-    biases: Sequence[Tensor],
-    inputs: Tensor,
-    out: Sequence[Tensor] | None,
-) -> list[Tensor]:
-    """Return the activations of the layers given; for the rest see :meth:`MLPStack.forward`."""
-    S, N, D = inputs.shape
-    # All conditions of a seed at once: [S, C·out, D] @ [S, D, N].
-    first = torch.baddbmm(
-        biases[0].view(S, -1, 1),
-        weights[0].view(S, -1, D),
-        inputs.transpose(1, 2),
-        out=None if out is None else out[0].view(S, -1, N),
-    )
-    activations = [first.view(len(weights[0]), -1, N)]
-    for layer in range(1, len(weights)):
-        hidden = activations[-1].relu_()
-        place = None if out is None else out[layer]
-        activations.append(torch.baddbmm(biases[layer], weights[layer], hidden, out=place))
-    return activations
 
 
 class Passes:
     """The forward and backward pass of a stack, batch after batch, always in the same memory.
 
     Memory that is new for every batch costs as much as the products that fill it. So whatever a
-    pass returns is overwritten by the next.
+    pass returns is overwritten by the next. Inputs are :meth:`~MLPStack.filled` already.
     """
 
     def __init__(self, stack: MLPStack, batch_size: int) -> None:
-        self._stack = stack
+        self._layers = stack._layers
         self._activations = [
-            bias.new_empty(len(stack), size, batch_size)
-            for bias, size in zip(stack.biases, stack.layer_sizes[1:], strict=True)
+            layer.bias.new_empty(*layer.bias.shape[:2], batch_size) for layer in self._layers
         ]
-        self._leaves = [activation.detach().requires_grad_() for activation in self._activations]
+        self._leaves = [
+            activation[:, :size].detach().requires_grad_()
+            for activation, size in zip(self._activations, stack.layer_sizes[1:], strict=True)
+        ]
         self._by_hidden = [torch.empty_like(hidden) for hidden in self._activations[:-1]]
-        self._by_buffer, self._by_parameter = in_one_buffer(map(torch.zeros_like, stack.parameters))
+        self._by_buffer, self._by_layers = stack.new_buffer()
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """Return the activations of every layer for ``[S, B, D]``, as leaves for autograd."""
-        self._stack.forward(inputs, out=self._activations)
+        forward(self._layers, inputs, self._activations)
         return self._leaves
 
     def backward(self, inputs: Tensor, pulls: Sequence[Tensor | None]) -> Tensor:
@@ -252,38 +274,77 @@ class Passes:
             The loss's own gradient by the activations of each layer, ``None`` where it has none;
             it always pulls on the logits.
         """
-        stack, (S, B, D) = self._stack, inputs.shape
+        S, B, D = inputs.shape
         delta = pulls[-1]
         assert delta is not None
-        for layer in reversed(range(1, len(stack.weights))):
-            by_weight, by_bias = self._by_parameter[2 * layer : 2 * layer + 2]
-            hidden, by_hidden = self._activations[layer - 1], self._by_hidden[layer - 1]
+        for i in reversed(range(1, len(self._layers))):
+            by_weight, by_bias = self._by_layers[i]
+            hidden, by_hidden = self._activations[i - 1], self._by_hidden[i - 1]
             torch.bmm(delta, hidden.transpose(1, 2), out=by_weight)
             torch.sum(delta, -1, keepdim=True, out=by_bias)
-            torch.bmm(stack.weights[layer].transpose(1, 2), delta, out=by_hidden)
-            if (pull := pulls[layer - 1]) is not None:
-                by_hidden += pull
+            torch.bmm(self._layers[i].weight.transpose(1, 2), delta, out=by_hidden)
+            if (pull := pulls[i - 1]) is not None:
+                by_hidden[:, : pull.shape[1]] += pull
             torch.ops.aten.threshold_backward.grad_input(by_hidden, hidden, 0, grad_input=by_hidden)
             delta = by_hidden
-        by_weight, by_bias = self._by_parameter[:2]
+        by_weight, by_bias = self._by_layers[0]
         torch.bmm(delta.reshape(S, -1, B), inputs, out=by_weight.view(S, -1, D))
         torch.sum(delta, -1, keepdim=True, out=by_bias)
         return self._by_buffer
 
 
-@torch.no_grad()
-def in_one_buffer(tensors: Iterable[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Copy tensors of one type into one flat tensor; return it and the copies, views of it.
+def forward(
+    layers: Sequence[Layer], inputs: Tensor, out: Sequence[Tensor] | None = None
+) -> list[Tensor]:
+    """Return the activations of every layer, ``[R, features, N]`` each, for ``[S, N, D]``.
 
-    Each begins at a multiple of :data:`ALIGNMENT` numbers, and zeros fill it up to the next. So
-    what works through the buffer number by number treats each number alike, wherever it stands.
+    Parameters
+    ----------
+    out
+        Tensors that take the activations, one a layer; new ones if not given. With them nothing
+        is recorded for autograd.
     """
-    tensors = list(tensors)
-    lengths = [-(-tensor.numel() // ALIGNMENT) * ALIGNMENT for tensor in tensors]
-    buffer = tensors[0].new_zeros(sum(lengths))
+    S, N, D = inputs.shape
+    # All conditions of a seed at once: [S, C·out, D] @ [S, D, N].
+    first = torch.baddbmm(
+        layers[0].bias.view(S, -1, 1),
+        layers[0].weight.view(S, -1, D),
+        inputs.transpose(1, 2),
+        out=None if out is None else out[0].view(S, -1, N),
+    )
+    activations = [first.view(len(layers[0].weight), -1, N)]
+    for i, (weight, bias) in enumerate(layers[1:], start=1):
+        hidden, place = activations[-1].relu_(), None if out is None else out[i]
+        activations.append(torch.baddbmm(bias, weight, hidden, out=place))
+    return activations
+
+
+def filled_sizes(layer_sizes: Sequence[int]) -> list[int]:
+    """Return the sizes of layers, filled up where a network's weights would end at an odd place.
+
+    The outputs stay as they are; each layer before is as wide as the weights between the two ask
+    for, which are to be a multiple of :data:`ALIGNMENT`.
+    """
+    sizes = [layer_sizes[-1]]
+    for size in reversed(layer_sizes[:-1]):
+        unit = ALIGNMENT // math.gcd(ALIGNMENT, sizes[0])
+        sizes.insert(0, -(-size // unit) * unit)
+    return sizes
+
+
+def one_buffer(shapes: Iterable[Sequence[int]], like: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Return a flat tensor of zeros, and views of it in these shapes, one after another.
+
+    Each begins at a multiple of :data:`ALIGNMENT` numbers, and the last is filled up to one. So
+    what goes through the buffer number by number treats all numbers alike, wherever they stand.
+    """
+    shapes = list(shapes)
+    lengths = [-(-math.prod(shape) // ALIGNMENT) * ALIGNMENT for shape in shapes]
+    *starts, end = accumulate(lengths, initial=0)
+    buffer = torch.zeros(end, dtype=like.dtype)
     views = [
-        room[: tensor.numel()].view(tensor.shape).copy_(tensor)
-        for room, tensor in zip(buffer.split(lengths), tensors, strict=True)
+        buffer[start : start + math.prod(shape)].view(*shape)
+        for start, shape in zip(starts, shapes, strict=True)
     ]
     return buffer, views
 

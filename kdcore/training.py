@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from kdcore.models import MLPStack, Passes, in_one_buffer
+from kdcore.models import MLPStack, Passes, one_buffer
 from kdcore.randomness import generator
 
 #: Optimiser steps, at least, from one look for networks that diverged to the next.
@@ -107,17 +107,22 @@ def train(
         If a parameter is no longer a finite number; checked at the end of an epoch, but not more
         often than every :data:`STEPS_BETWEEN_CHECKS` steps.
     """
-    buffers: list[Tensor] = [stack.buffer]
-    gradients: list[Tensor] = []
+    buffers = [stack.buffer]
+    by_buffers: list[Tensor] = []
+    by_extra: list[Tensor] = []
     if extra_parameters:
-        buffer, views = in_one_buffer(extra_parameters)
+        shapes = [parameter.shape for parameter in extra_parameters]
+        buffer, views = one_buffer(shapes, like=extra_parameters[0])
         for parameter, view in zip(extra_parameters, views, strict=True):
-            parameter.set_(view).requires_grad_(True)  # type: ignore[call-overload]
-        by_buffer, gradients = in_one_buffer(map(torch.zeros_like, views))
+            parameter.data = view.copy_(parameter)
+            parameter.requires_grad_(True)
+        by_buffer, by_extra = one_buffer(shapes, like=extra_parameters[0])
         buffers.append(buffer)
+        by_buffers.append(by_buffer)
     optimiser = Adam(buffers, settings.learning_rate)
     batches = _BatchOrder(stack.seeds, rows, settings.batch_size)
     passes = Passes(stack, settings.batch_size)
+    inputs = stack.filled(inputs)
     images = inputs.new_empty(len(rows) * settings.batch_size, inputs.shape[1])
     batch = images.view(len(rows), settings.batch_size, -1)
     samples_seen = epochs = next_check = 0
@@ -130,9 +135,9 @@ def train(
         activations = passes.forward(batch)
         pulls = _pulls(objective(activations, batch_rows), [*activations, *extra_parameters])
         by_stack = passes.backward(batch, pulls[: len(activations)])
-        for gradient, pull in zip(gradients, pulls[len(activations) :], strict=True):
+        for gradient, pull in zip(by_extra, pulls[len(activations) :], strict=True):
             gradient.zero_() if pull is None else gradient.copy_(pull)
-        optimiser.step([by_stack, by_buffer] if extra_parameters else [by_stack])
+        optimiser.step([by_stack, *by_buffers])
         samples_seen += settings.batch_size
         if samples_seen // epoch > epochs or step == settings.steps:
             epochs = samples_seen // epoch
@@ -173,7 +178,7 @@ class Adam:
     function that it calls needs none of it.
 
     The numbers at the end of a tensor that do not fill a vector register are rounded otherwise
-    than the rest; a buffer of :func:`~kdcore.models.in_one_buffer` has none.
+    than the rest; a buffer of :func:`~kdcore.models.one_buffer` has none.
     """
 
     def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:

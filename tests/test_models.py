@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import pickle
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from kdcore.models import MLPStack, parameter_count
+from kdcore import models
+from kdcore.models import ALIGNMENT, MLPStack, filled_sizes, parameter_count
 
 SHAPES = [(64, 10), (64, 32, 10), (64, 256, 128, 10), (5, 7, 6, 4, 3)]
 
@@ -87,10 +89,117 @@ def test_hidden_activations_are_those_after_relu() -> None:
 
 def test_asking_for_logits_records_no_gradient() -> None:
     stack = stack_of_different_networks((64, 32, 10))
-    for parameter in stack.parameters:
-        parameter.requires_grad_(True)
-    assert not stack.logits(examples(4, 64)).requires_grad
-    assert stack.forward(examples(2, 4, 64))[-1].requires_grad
+    assert not stack.logits(examples(4, 64).requires_grad_()).requires_grad
+    assert stack.forward(examples(2, 4, 64).requires_grad_())[-1].requires_grad
+
+
+@pytest.mark.parametrize("layer", [0, 1, -2, -1])
+def test_features_are_the_activations_of_their_layer(layer: int) -> None:
+    stack = stack_of_different_networks((64, 33, 17, 10))
+    inputs = examples(40, 64)
+    expected = stack.forward(inputs.expand(2, -1, -1))[layer].unflatten(0, (2, 3)).mT
+    assert torch.allclose(stack.features(inputs, layer), expected, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------- one buffer
+
+
+def addresses(tensor: Tensor) -> list[int]:
+    """Return where in memory each network's part of a tensor ``[R, ...]`` begins."""
+    return [part.data_ptr() for part in tensor]
+
+
+@pytest.mark.parametrize("layer_sizes", [*SHAPES, (2, 5, 3), (2, 17, 10, 3), (3, 2)], ids=str)
+def test_the_weights_of_each_network_begin_where_a_vector_register_may(
+    layer_sizes: tuple[int, ...],
+) -> None:
+    stack = stack_of_different_networks(layer_sizes)
+    for weight in stack.weights:
+        assert all(address % (4 * ALIGNMENT) == 0 for address in addresses(weight))
+    assert stack.buffer.numel() % ALIGNMENT == 0
+
+
+@pytest.mark.parametrize("layer_sizes", SHAPES, ids=str)
+def test_weights_and_biases_are_views_of_one_buffer_with_zeros_between(
+    layer_sizes: tuple[int, ...],
+) -> None:
+    stack = stack_of_different_networks(layer_sizes)
+    assert stack.buffer.count_nonzero() == sum(p.count_nonzero() for p in stack.parameters)
+    stack.buffer.zero_()
+    assert not any(p.any() for p in stack.parameters)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "filled"),
+    [
+        ((64, 32, 10), [64, 32, 10]),  # nothing is odd
+        ((64, 4, 10), [64, 8, 10]),  # 10 · 8 is a multiple of 16
+        ((64, 5, 3), [64, 16, 3]),
+        ((2, 8, 2), [2, 8, 2]),
+        ((2, 17, 10, 3), [16, 17, 16, 3]),
+    ],
+)
+def test_layers_are_filled_up_no_further_than_they_must(
+    sizes: tuple[int, ...], filled: list[int]
+) -> None:
+    assert filled_sizes(sizes) == filled
+
+
+def test_a_stack_that_went_to_another_process_is_the_same_and_no_larger() -> None:
+    stack = stack_of_different_networks((64, 33, 10))
+    packed = pickle.dumps(stack)
+    assert len(packed) < 1.1 * 4 * sum(p.numel() for p in stack.parameters) + 10_000
+    sent = pickle.loads(packed)
+    assert (sent.seeds, sent.conditions) == (stack.seeds, stack.conditions)
+    assert torch.equal(sent.logits(examples(40, 64)), stack.logits(examples(40, 64)))
+    sent.buffer.zero_()
+    assert not any(p.any() for p in sent.parameters)
+
+
+# --------------------------------------------------------------------------------------- company
+
+
+def some_seeds(stack: MLPStack, positions: list[int]) -> MLPStack:
+    """Return a stack of some of the seeds of another, by their positions."""
+    models = [s * stack.conditions + c for s in positions for c in range(stack.conditions)]
+    return MLPStack(
+        stack.layer_sizes,
+        tuple(stack.seeds[s] for s in positions),
+        stack.conditions,
+        [weight[models] for weight in stack.weights],
+        [bias[models] for bias in stack.biases],
+    )
+
+
+@pytest.mark.parametrize("count", [1, 7, 50, 300, 450])
+@pytest.mark.parametrize("layer_sizes", [*SHAPES, (2, 5, 3), (2, 17, 10, 3)], ids=str)
+def test_what_a_network_says_does_not_depend_on_its_company(
+    layer_sizes: tuple[int, ...], count: int
+) -> None:
+    stack = MLPStack.initialise(layer_sizes, range(9), conditions=3)
+    together = stack.logits(examples(count, layer_sizes[0]))
+    for positions in ([0], [8], [3, 7], [6, 2, 5, 1]):
+        alone = some_seeds(stack, positions).logits(examples(count, layer_sizes[0]))
+        assert torch.equal(alone, together[positions])
+
+
+def test_how_many_seeds_are_evaluated_at_once_changes_no_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = MLPStack.initialise((64, 33, 17, 10), range(7), conditions=2)
+    at_once = stack.logits(examples(450, 64))
+    monkeypatch.setattr(models, "_EVALUATION_SIZE", 3 * 2 * 256 * 40)  # three seeds
+    assert torch.equal(stack.logits(examples(450, 64)), at_once)
+
+
+def test_logits_can_be_written_over_those_of_before() -> None:
+    stack = stack_of_different_networks((64, 33, 10))
+    said = stack.logits(examples(450, 64))
+    stack.buffer.mul_(2)
+    expected = stack.logits(examples(450, 64))
+    assert not torch.equal(said, expected)
+    assert stack.logits(examples(450, 64), said) is said
+    assert torch.equal(said, expected)
 
 
 # -------------------------------------------------------------------------------- initial weights
@@ -112,6 +221,14 @@ def test_the_initial_weights_of_a_seed_do_not_depend_on_its_company() -> None:
     for one, many in zip(alone.parameters, together.parameters, strict=True):
         assert torch.equal(one[0], many[2])
         assert torch.equal(one[0], many[3])
+
+
+def test_a_seed_that_stands_in_a_stack_twice_starts_twice_from_its_weights() -> None:
+    stack = MLPStack.initialise((64, 32, 10), seeds=(7, 3, 7), conditions=2, peers=(0, 1))
+    once = MLPStack.initialise((64, 32, 10), seeds=(3, 7), conditions=2, peers=(0, 1))
+    for many, one in zip(stack.parameters, once.parameters, strict=True):
+        assert torch.equal(many[[0, 1, 4, 5]], one[[2, 3, 2, 3]])
+        assert torch.equal(many[2:4], one[:2])
 
 
 def test_conditions_of_a_seed_start_equal_but_do_not_share_memory() -> None:

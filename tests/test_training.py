@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from kdcore import distillation, training
 from kdcore.distillation import HardLabels, Response
 from kdcore.models import MLPStack
 from kdcore.randomness import generator
@@ -250,7 +257,7 @@ def test_equal_conditions_of_a_seed_stay_equal() -> None:
     objective = Response(pool()[1], some_teacher_logits(), (4.0,) * 3, (0.3,) * 3)
     train(stack, pool()[0], some_rows(), objective, SETTINGS)
     for parameter in stack.parameters:
-        # Not to the last bit: the ends of a tensor may go through other instructions.
+        # Not to the last bit: a product may round the rows at its end otherwise.
         for first in (0, 3):
             of_seed = parameter[first : first + 3]
             assert torch.allclose(of_seed, of_seed[:1].expand_as(of_seed), atol=1e-5)
@@ -331,6 +338,200 @@ def test_a_trained_stack_records_no_more_gradients() -> None:
     stack = new_stack()
     train(stack, pool()[0], some_rows(), hard_labels(), SETTINGS)
     assert not any(parameter.requires_grad for parameter in stack.parameters)
+
+
+# --------------------------------------------------------------------------- runs trained as one
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Students of S seeds × C conditions with settings of their own."""
+
+    seeds: tuple[int, ...]
+    #: Each ``[S, ...]``.
+    rows: Tensor
+    teacher_logits: Tensor
+    temperatures: Tensor
+    alphas: Tensor
+
+    def __getitem__(self, positions: list[int]) -> Run:
+        """Return the students of some seeds, by their positions."""
+        seeds = tuple(self.seeds[position] for position in positions)
+        tensors = self.rows, self.teacher_logits, self.temperatures, self.alphas
+        return Run(seeds, *(tensor[positions] for tensor in tensors))
+
+    def train(self, layer_sizes: tuple[int, ...]) -> MLPStack:
+        """Train the students with inputs and labels that are the same for all runs."""
+        draw = torch.Generator().manual_seed(2)
+        inputs = torch.randn(POOL, layer_sizes[0], generator=draw)
+        labels = torch.randint(layer_sizes[-1], (POOL,), generator=draw)
+        stack = MLPStack.initialise(layer_sizes, self.seeds, self.temperatures.shape[1])
+        objective = Response(labels, self.teacher_logits, self.temperatures, self.alphas)
+        settings = TrainingSettings(samples_seen=32 * 12, learning_rate=0.01)
+        train(stack, inputs, self.rows, objective, settings)
+        return stack
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Return the run of all seeds of all runs, one after another."""
+    tensors = ((r.rows, r.teacher_logits, r.temperatures, r.alphas) for r in runs)
+    seeds = tuple(seed for run in runs for seed in run.seeds)
+    return Run(seeds, *(torch.cat(parts) for parts in zip(*tensors, strict=True)))
+
+
+def some_run(seeds: tuple[int, ...], conditions: int, classes: int, draw_from: int) -> Run:
+    """Return a run of these seeds whose settings and teachers are drawn."""
+    draw, S = torch.Generator().manual_seed(draw_from), len(seeds)
+    return Run(
+        seeds,
+        torch.stack([torch.randperm(POOL, generator=draw)[:20] for _ in seeds]),
+        3 * torch.randn(S, POOL, classes, generator=draw),
+        0.5 + 10 * torch.rand(S, conditions, generator=draw),
+        torch.rand(S, conditions, generator=draw),
+    )
+
+
+#: Odd and even widths, two inputs as in the plane, one layer and three.
+MERGED_SHAPES = [
+    (64, 32, 10), (2, 5, 3), (2, 16, 3), (64, 4, 10), (64, 10, 10), (6, 17, 4),
+    (6, 17, 7, 33, 3), (64, 10), (3, 1, 2), (17, 33, 10, 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer_sizes", MERGED_SHAPES, ids=str)
+@hypothesis_settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_runs_trained_as_one_are_each_run_alone_to_the_last_bit(
+    layer_sizes: tuple[int, ...], data: st.DataObject
+) -> None:
+    conditions = data.draw(st.sampled_from([1, 2, 3]), label="conditions")
+    some_seeds = st.lists(st.integers(0, 5), min_size=1, max_size=4)
+    runs = [
+        some_run(tuple(seeds), conditions, layer_sizes[-1], draw_from)
+        for draw_from, seeds in enumerate(
+            data.draw(st.lists(some_seeds, min_size=1, max_size=4), label="seeds of the runs")
+        )
+    ]
+    together = merged(runs)
+    order = data.draw(st.permutations(range(len(together.seeds))), label="order")
+    stack = together[order].train(layer_sizes)
+    images = torch.randn(50, layer_sizes[0], generator=torch.Generator().manual_seed(3))
+    said, first = stack.logits(images), 0
+    for run in runs:
+        alone = run.train(layer_sizes)
+        places = [order.index(first + s) for s in range(len(run.seeds))]
+        models = [place * conditions + c for place in places for c in range(conditions)]
+        for one, many in zip(alone.parameters, stack.parameters, strict=True):
+            assert torch.equal(one, many[models])
+        assert torch.equal(alone.logits(images), said[places])
+        first += len(run.seeds)
+
+
+@pytest.mark.parametrize("layer_sizes", MERGED_SHAPES, ids=str)
+def test_conditions_of_a_seed_may_as_well_stand_as_seeds_of_their_own(
+    layer_sizes: tuple[int, ...],
+) -> None:
+    run = some_run((4, 1), 3, layer_sizes[-1], draw_from=0)
+    one_by_one = Run(
+        tuple(seed for seed in run.seeds for _ in range(3)),
+        run.rows.repeat_interleave(3, 0),
+        run.teacher_logits.repeat_interleave(3, 0),
+        run.temperatures.view(-1, 1),
+        run.alphas.view(-1, 1),
+    )
+    assert_same_stacks(run.train(layer_sizes), one_by_one.train(layer_sizes))
+
+
+def test_settings_of_each_seed_are_those_of_its_own_students() -> None:
+    # The property above would hold, too, if nobody listened to the settings.
+    run = some_run((1, 1, 1), 1, 4, draw_from=0)
+    rows, teacher_logits = run.rows[:1].expand(3, -1), run.teacher_logits[:1].expand(3, -1, -1)
+    T, alpha = torch.tensor([[1.0], [8.0], [8.0]]), torch.tensor([[0.3], [0.3], [0.9]])
+    weights = Run(run.seeds, rows, teacher_logits, T, alpha).train((6, 5, 4)).weights[0]
+    assert len({tuple(network.flatten().tolist()) for network in weights}) == 3
+
+
+def test_one_setting_for_each_condition_is_one_for_each_seed_as_well() -> None:
+    run = some_run((1, 4), 3, 4, draw_from=0)
+    T, alpha = torch.tensor([1.0, 4.0, 9.0]), torch.tensor([0.0, 0.3, 1.0])
+    of_each_seed = Run(
+        run.seeds, run.rows, run.teacher_logits, T.expand(2, -1), alpha.expand(2, -1)
+    ).train((6, 5, 4))
+    stack = MLPStack.initialise((6, 5, 4), run.seeds, 3)
+    draw = torch.Generator().manual_seed(2)
+    inputs = torch.randn(POOL, 6, generator=draw)
+    labels = torch.randint(4, (POOL,), generator=draw)
+    objective = Response(labels, run.teacher_logits, T.tolist(), alpha.tolist())
+    train(stack, inputs, run.rows, objective, TrainingSettings(32 * 12, learning_rate=0.01))
+    assert_same_stacks(stack, of_each_seed)
+
+
+def test_soft_labels_too_many_to_keep_are_made_anew_to_the_same_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = some_run((1, 4), 3, 10, draw_from=0)
+    kept = run.train((64, 32, 10))
+    monkeypatch.setattr(distillation, "MOST_SOFT_LABELS", 0)
+    assert_same_stacks(run.train((64, 32, 10)), kept)
+
+
+class Shifted:
+    """Cross-entropy of logits that are shifted by a parameter of each network's own."""
+
+    def __init__(self, networks: int) -> None:
+        self._hard = hard_labels()
+        self.shift = torch.zeros(networks, CLASSES, 1)
+
+    def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        with torch.enable_grad():
+            shifted = activations[-1] + self.shift
+        ((_, gradient),) = self._hard([shifted.detach()], rows)
+        return [(shifted, gradient)]
+
+
+@pytest.mark.parametrize("company", [(0, 8, 3), (3, 5), (6, 6, 6, 6, 3)])
+def test_parameters_of_an_objective_do_not_depend_on_the_company_either(
+    company: tuple[int, ...],
+) -> None:
+    rows, settings = some_rows()[:1], TrainingSettings(320, 16, 0.01)
+    shifts, place = [], company.index(3)
+    for seeds in ((3,), company):
+        objective = Shifted(len(seeds))
+        extra = [objective.shift]
+        stack = new_stack(seeds=seeds)
+        train(
+            stack, pool()[0], rows.expand(len(seeds), -1), objective, settings,
+            extra_parameters=extra,
+        )  # fmt: skip
+        assert extra[0] is objective.shift
+        assert not objective.shift.requires_grad
+        shifts.append(objective.shift)
+    assert shifts[0].abs().min() > 0.01
+    assert torch.equal(shifts[0][0], shifts[1][place])
+
+
+def test_a_step_is_one_call_of_the_optimiser_for_one_tensor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+
+    def counting(parameters: list[Tensor], *rest: object, **options: object) -> None:
+        calls.append(len(parameters))
+
+    monkeypatch.setattr(training, "adam", counting)
+    train(new_stack(conditions=3), pool()[0], some_rows(), hard_labels(), SETTINGS)
+    assert calls == [1] * SETTINGS.steps
+
+
+def test_training_imports_no_compiler() -> None:
+    code = (
+        "import sys, torch\n"
+        "from kdcore.training import Adam\n"
+        "Adam([torch.zeros(16)], 0.1).step([torch.ones(16)])\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert output.stdout.split() == [b"False"]
 
 
 # ------------------------------------------------------------------- progress, stop, divergence
