@@ -30,7 +30,8 @@ def test_next_leads_through_the_first_pages_and_each_is_ticked_behind_one(
     first, second, third = (entry.name for entry in course.pages()[:3])
     heading(page, first)
     for name in (second, third):
-        page.locator(".st-key-way-next a").click()
+        # The foot of the page before may still stand there: the way on names where it leads.
+        page.locator(".st-key-way-next a").filter(has_text=words(name)["menu"]).click()
         heading(page, name)
     for name in (first, second):
         link = page.locator(".st-key-way a").filter(has_text=words(name)["menu"]).first
