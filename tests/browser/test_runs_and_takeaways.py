@@ -88,7 +88,7 @@ def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visi
     page.wait_for_url(re.compile("seeds=5.*prediction=low"))
     go(page, "my_runs")
     kept(page, 2)
-    delete(page, runs["experiments"]["balance"])
+    delete(page, words("balance")["experiments"]["balance"]["name"])
     kept(page, 1)
     count(page, 1)
     # Looking at the page of a deleted run does not bring it back; another setting is another run.
@@ -144,7 +144,7 @@ def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
     expect(deployment).to_contain_text("labels 100 where supported, 900 where contradicted")
     # Deleting the run takes its verdict away again.
     go(page, "my_runs")
-    delete(page, runs["experiments"]["student-size"])
+    delete(page, words("in_practice")["experiments"]["student-size"]["name"])
     go(page, "takeaways")
     expect(verdict).to_have_text("Your runs: contradicted by 1 run.")
 
@@ -168,7 +168,7 @@ def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
 
 def test_an_answer_is_kept_while_the_visit_goes_on(app: str, visit: Visit) -> None:
     page = visit(f"{app}/takeaways")
-    chosen, *others = claims["claims"]["balance"]["answers"]
+    chosen, *others = words("balance")["claims"]["balance"]["answers"]
     balance = card(page, "balance")
     balance.locator("label").filter(has_text=chosen["text"]).click()
     expect(balance).to_contain_text(chosen["feedback"])
