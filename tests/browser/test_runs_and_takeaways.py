@@ -67,7 +67,7 @@ def kept(page: Page, number: int) -> None:
 def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visit) -> None:
     page = visit(f"{app}/temperature?v=1&seeds=5&prediction=low")
     wait_for_result(page)
-    count(page, 1)
+    count(page, 0)  # a claim run from here counts when its question is answered
     go(page, "balance")
     page.get_by_role("button", name=words("lesson")["skip"]).click()
     wait_for_result(page)
@@ -90,7 +90,7 @@ def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visi
     kept(page, 2)
     delete(page, words("balance")["experiments"]["balance"]["name"])
     kept(page, 1)
-    count(page, 1)
+    count(page, 0)  # a claim run from here counts when its question is answered
     # Looking at the page of a deleted run does not bring it back; another setting is another run.
     go(page, "balance")
     wait_for_result(page)
@@ -130,7 +130,7 @@ def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
     expect(verdict).to_have_text("Your runs: supported by 1 run.")
     expect(deployment.locator(".claim.supported")).to_have_count(1)
     expect(deployment.get_by_role("button", name=claims["buttons"]["ran"])).to_be_disabled()
-    count(page, 1)
+    count(page, 0)  # a claim run from here counts when its question is answered
     # With as many labels as its teacher had, the student does not need the teacher.
     deployment.get_by_role("link").click()
     page.get_by_role("button", name=words("lesson")["skip"]).click()
@@ -154,7 +154,6 @@ def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
 ) -> None:
     page = visit(f"{app}/takeaways")
     page.get_by_role("button", name=claims["summary"]["all"]).click()
-    count(page, 6)
     for claim in CLAIMS:
         said = card(page, claim.name)
         expect(said.locator(".claim .verdict")).to_have_text(
