@@ -97,7 +97,7 @@ def test_the_bias_slider_and_the_rule_bring_the_digit_out(app: str, visit: Visit
 
 def test_what_the_address_says_of_digits_is_not_trusted(app: str, visit: Visit) -> None:
     page = visit(f"{app}/unseen_digit?v=1&omit=3,99")
-    expect(page.get_by_text("whole number from 0 to 9")).to_be_visible()
+    expect(page.get_by_text("omit=3,99 in the address is not on offer; 3 is used.")).to_be_visible()
     expect(digit(page, 3)).to_have_attribute("aria-pressed", "true")
 
 
