@@ -10,7 +10,6 @@ from kdcore.experiments.temperature import (
     EXPERIMENT,
     TemperatureSettings,
     best_temperatures,
-    sweet_spot,
     temperature_pattern,
 )
 from kdcore.figures import accuracy_figure, entropy_points_figure
@@ -81,11 +80,8 @@ if lesson.predict():
                 show_entropy(result)
             with right:
                 show_accuracy(result)
-            pattern = temperature_pattern(result)
-            lesson.compare(pattern)
-            judged = sweet_spot(result)
-            none = pattern in ("nothing", "hurts") and judged.verdict == "contradicted"
-            lesson.claim("temperature", result, "contradicted_none" if none else "")
+            lesson.compare(temperature_pattern(result))
+            lesson.claims(result)
         lesson.explain(
             [losses.soft_labels, losses.entropy, losses.gradient_towards],
             [losses.distillation_loss],

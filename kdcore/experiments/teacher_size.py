@@ -11,7 +11,6 @@ from kdcore.claims import (
     Judgement,
     Pattern,
     best_row,
-    position_of_best,
 )
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Teachers, layer_sizes, train_teachers
@@ -41,7 +40,7 @@ from kdcore.settings import (
     Settings,
     setting,
 )
-from kdcore.statistics import as_good, mean_interval, verdicts
+from kdcore.statistics import as_good, mean_interval, not_told_apart, verdicts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,29 +138,37 @@ def _train_teachers_of_each_size(
 
 
 def teacher_size_pattern(result: AnyResult) -> Pattern:
-    """Say whose student is best along the teachers in the order given, or that none gains."""
-    verdicts = [row["verdict"] for row in result.rows]
-    if "helps" not in verdicts:
-        return "hurts" if "hurts" in verdicts else "nothing"
-    return position_of_best(result.accuracy)
+    """Say which teacher's student is best, or that none gains.
+
+    ``"low"``: the largest teacher's student can be told apart from the best, and the smallest's
+    cannot; ``"high"``: the other way round; ``"inside"``: both can; ``"alike"``: neither can.
+    """
+    said = [row["verdict"] for row in result.rows]
+    if "helps" not in said:
+        return "hurts" if "hurts" in said else "nothing"
+    sizes = [row["teacher_parameters"] for row in result.rows]
+    _, alike = not_told_apart(result.accuracy)
+    low, high = sizes.index(min(sizes)) in alike, sizes.index(max(sizes)) in alike
+    if low and high:
+        return "alike"
+    return "low" if low else "high" if high else "inside"
 
 
 def bigger_is_not_always_better(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that the largest teacher need not have the best student.
 
-    The largest teacher's student is compared with that of each smaller one, all looked at together.
-    Supported if one of these is better. Contradicted if the largest's is better than one of these
-    and worse than none by :data:`~kdcore.claims.MARGIN` or more, with the whole interval. So chance
-    alone leads to either side equally seldom, in at most 2.5 % of runs each.
+    Supported if the largest teacher's student can be told apart from the best, as the chart marks
+    it. Contradicted if it is better than one of the others, all looked at together, and worse than
+    none by :data:`~kdcore.claims.MARGIN` or more, with the whole interval. Chance alone leads to
+    either side in at most 5 % of runs.
     """
     sizes = [row["teacher_parameters"] for row in result.rows]
     largest = sizes.index(max(sizes))
-    over = [difference(result, largest, i) for i in range(len(sizes)) if i != largest]
-    said = verdicts(over)
-    if "hurts" in said:
+    if largest not in not_told_apart(result.accuracy)[1]:
         return "supported"
+    over = [difference(result, largest, i) for i in range(len(sizes)) if i != largest]
     as_good_as_any = all(as_good(each, MARGIN) for each in over)
-    return "contradicted" if "helps" in said and as_good_as_any else "undecided"
+    return "contradicted" if "helps" in verdicts(over) and as_good_as_any else "undecided"
 
 
 def bigger_teacher(result: AnyResult) -> Judgement:

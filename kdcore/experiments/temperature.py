@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row, position_of_best
+from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row
 from kdcore.data import digits
 from kdcore.distillation import train_teachers
 from kdcore.experiments.result import (
@@ -103,11 +103,20 @@ SWEET_SPOT = (3.0, 5.0)
 
 
 def temperature_pattern(result: AnyResult) -> Pattern:
-    """Say what temperature did: where the best one lies, or that none helps."""
+    """Say what temperature did: where the best one lies beside the sweet spot, or that none helps.
+
+    ``"low"``, ``"inside"`` or ``"high"`` if every temperature that may be the best lies below the
+    sweet spot, in it, or above it; ``"alike"`` if they lie in more than one of these.
+    """
     verdicts = [row["verdict"] for row in result.rows]
     if "helps" not in verdicts:
         return "hurts" if "hurts" in verdicts else "nothing"
-    return position_of_best(result.accuracy[:, 1:])
+    lowest, highest = SWEET_SPOT
+    places: set[Pattern] = {
+        "low" if lowest > T else "high" if highest < T else "inside"
+        for T in best_temperatures(result)[1]
+    }
+    return places.pop() if len(places) == 1 else "alike"
 
 
 def best_temperatures(result: AnyResult) -> tuple[float, tuple[float, ...]]:

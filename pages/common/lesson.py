@@ -336,8 +336,8 @@ class Lesson:
         for name in result.judgements():
             self.claim(name, result, **readings)
 
-    def claim(self, name: str, result: AnyResult, outcome: str = "", **readings: str) -> None:
-        """Show one claim of the field; ``outcome`` names other words than those of its verdict."""
+    def claim(self, name: str, result: AnyResult, **readings: str) -> None:
+        """Show one claim of the field, with what a run says of it; as :meth:`claims` does."""
         judged = result.judgements()[name]
         text = self.words["claims"][name]
         filled = called.judgement(judged) | readings
@@ -347,7 +347,7 @@ class Lesson:
             judged.verdict,
             verdict_of(judged.verdict, result),
         )
-        st.markdown(text[outcome or judged.verdict].format(**filled))
+        st.markdown(text[judged.verdict].format(**filled))
 
     # -------------------------------------------------------------------------- explain, try
 

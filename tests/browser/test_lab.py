@@ -139,7 +139,14 @@ def test_nonsense_in_the_address_is_clamped_with_a_note(app: str, visit: Visit) 
     page = visit(f"{app}/lab?{nonsense}")
     wait_for_result(page)
     note = page.locator('[data-testid="stAlert"]')
-    for said in ("v=7", "temperature=1e9", "alpha=abc", "teacher_hidden=nan", "labels=-3", "x in the address"):
+    for said in (
+        "v=7",
+        "temperature=1e9",
+        "alpha=abc",
+        "teacher_hidden=nan",
+        "labels=-3",
+        "x in the address",
+    ):
         expect(note).to_contain_text(said)
     assert "temperature=20&alpha=0.3&teacher_hidden=256&student_hidden=32&labels=20" in page.url
     press(page, "Balance α", "ArrowRight")
