@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, best_row
 from kdcore.data import Dataset, digits
@@ -35,16 +36,16 @@ from kdcore.settings import (
 )
 from kdcore.statistics import Interval, mean_interval, not_told_apart
 
-#: The teacher of this experiment. What makes it weak or strong is how many labels it has seen; a
-#: small network stays unsure of what it has not seen, and so leaves the labels something to say.
-WEAK_TEACHER_HIDDEN = (64,)
-
 HARD_ONLY = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BalanceSettings(Settings):
     """What is compared: several balances α between the hard labels and the teacher."""
+
+    #: What makes the teacher weak or strong is how many labels it has seen; a small network stays
+    #: unsure of what it has not seen, and so leaves the labels something to say.
+    teacher_hidden: ClassVar[tuple[int, ...]] = (64,)
 
     labels: int = setting(LABELS, 300)
     label_noise: float = setting(LABEL_NOISE)
@@ -61,7 +62,7 @@ class BalanceSettings(Settings):
         return self.alphas if HARD_ONLY in self.alphas else (*self.alphas, HARD_ONLY)
 
     def work(self) -> float:
-        teacher = self.teacher_work(WEAK_TEACHER_HIDDEN, images=self.teacher_labels)
+        teacher = self.teacher_work(self.teacher_hidden, images=self.teacher_labels)
         return teacher + self.student_work(self.student_hidden, len(self.conditions))
 
 
@@ -199,7 +200,7 @@ def _train_weak_teachers(
     # wrong. With all 900 it trains as long as the teachers of the other experiments.
     samples = TEACHER_EPOCHS * settings.teacher_labels
     return train_teachers(
-        dataset, WEAK_TEACHER_HIDDEN, seeds, samples, monitor, settings.teacher_labels
+        dataset, settings.teacher_hidden, seeds, samples, monitor, settings.teacher_labels
     )
 
 

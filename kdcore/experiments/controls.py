@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -30,9 +30,6 @@ from kdcore.statistics import Interval, Verdict, paired_difference, verdict, ver
 from kdcore.targets import logits_of, shuffled, smoothed
 from kdcore.training import TrainingSettings
 
-#: The teacher of this experiment.
-CONTROLS_TEACHER_HIDDEN = (256, 128)
-
 #: What is compared, in the order of the table; the first is the baseline.
 TARGETS = ("hard", "soft", "smoothed", "shuffled")
 
@@ -41,6 +38,8 @@ TARGETS = ("hard", "soft", "smoothed", "shuffled")
 class ControlsSettings(Settings):
     """What is compared: soft labels and two targets of the same confidence."""
 
+    teacher_hidden: ClassVar[tuple[int, ...]] = (256, 128)
+
     labels: int = setting(LABELS)
     temperature: float = setting(TEMPERATURE, 8.0)
     alpha: float = setting(ALPHA)
@@ -48,7 +47,7 @@ class ControlsSettings(Settings):
 
     def work(self) -> float:
         students = self.student_work(self.student_hidden, len(TARGETS))
-        return self.teacher_work(CONTROLS_TEACHER_HIDDEN) + students
+        return self.teacher_work(self.teacher_hidden) + students
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +85,7 @@ def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> MeasuredC
     dataset, seeds = digits(settings.split), settings.seed_numbers
     pool = dataset.training
     teachers = train_teachers(
-        dataset, CONTROLS_TEACHER_HIDDEN, seeds, teacher_samples(dataset), monitor
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
     targets = soft_targets(teachers.training_logits, pool.labels, settings.temperature, seeds)
     rows, seen = draw_labels(dataset, seeds, settings.labels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -35,9 +35,6 @@ from kdcore.statistics import mean_interval, paired_difference, verdict, verdict
 from kdcore.training import TrainingSettings
 from kdcore.unseen import balancing_shift, confusion, recall, shifted
 
-#: The teacher of this experiment; it has seen every digit.
-UNSEEN_TEACHER_HIDDEN = (256, 128)
-
 #: Samples that each student sees here, three times as many as in the other experiments. To get the
 #: digit it never saw from small probabilities alone takes time: after 12,000 samples at T = 8 about
 #: three in ten are recognised, after 36,000 more than nine.
@@ -48,6 +45,9 @@ UNSEEN_SAMPLES = 36_000
 class UnseenClassSettings(Settings):
     """What is compared: students without some digits, on hard labels and at temperatures."""
 
+    #: The teacher has seen every digit.
+    teacher_hidden: ClassVar[tuple[int, ...]] = (256, 128)
+
     omit: tuple[int, ...] = setting(OMIT)
     temperatures: tuple[float, ...] = setting(TEMPERATURES, (1.0, 2.0, 4.0, 8.0, 16.0))
     student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
@@ -55,7 +55,7 @@ class UnseenClassSettings(Settings):
 
     def work(self) -> float:
         students = self.student_work(self.student_hidden, 1 + len(self.temperatures))
-        return self.teacher_work(UNSEEN_TEACHER_HIDDEN) + students
+        return self.teacher_work(self.teacher_hidden) + students
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def unseen_class(settings: UnseenClassSettings, monitor: Monitor = SILENT) -> Me
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(
-        dataset, UNSEEN_TEACHER_HIDDEN, seeds, teacher_samples(dataset), monitor
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
     )
     students = _train_students(dataset, teachers.training_logits, settings, seeds, monitor)
     pool_logits = students.stack.logits(dataset.training.inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -62,8 +62,7 @@ INPUTS: Mapping[str, Kind] = {
 #: Those that show every digit: they leave no digit unseen.
 SHOW_ALL = ("digits", "few", "blends")
 
-#: The teacher of this experiment. It stops early enough not to be certain of everything.
-WITHOUT_DATA_TEACHER_HIDDEN = (128,)
+#: The teacher stops early enough not to be certain of everything.
 TEACHER_SAMPLES = 12_000
 #: Two kinds of labels for what is seen: the teacher's soft ones, and the class it names.
 KINDS_OF_LABELS = 2
@@ -81,13 +80,15 @@ INPUTS_SEEN = Number("inputs_seen", 20, 5_000, 2_000, (100, 500, 2_000, 5_000), 
 class WithoutDataSettings(Settings):
     """What is compared: students that see digits, parts of digits, or noise."""
 
+    teacher_hidden: ClassVar[tuple[int, ...]] = (128,)
+
     student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN)
     temperature: float = setting(TEMPERATURE)
     inputs_seen: int = setting(INPUTS_SEEN)
     student_samples: int = setting(STUDENT_SAMPLES, 16_000, offered=(4_000, 16_000, 48_000))
 
     def work(self) -> float:
-        teacher = self.training_work(WITHOUT_DATA_TEACHER_HIDDEN, 1, TEACHER_SAMPLES)
+        teacher = self.training_work(self.teacher_hidden, 1, TEACHER_SAMPLES)
         return teacher + self.student_work(self.student_hidden, len(INPUTS) * KINDS_OF_LABELS)
 
 
@@ -124,7 +125,7 @@ def without_data(settings: WithoutDataSettings, monitor: Monitor = SILENT) -> Wi
     such inputs with the teacher's help; here they are drawn blindly.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(dataset, WITHOUT_DATA_TEACHER_HIDDEN, seeds, TEACHER_SAMPLES, monitor)
+    teachers = train_teachers(dataset, settings.teacher_hidden, seeds, TEACHER_SAMPLES, monitor)
     seen = [
         draw_inputs(kind, source(dataset.training, name), settings.inputs_seen, seeds, "inputs")
         for name, kind in INPUTS.items()

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from kdcore.data import ASSETS, TRAINING_IMAGES_PER_CLASS
-from kdcore.experiments.balance import HARD_ONLY, WEAK_TEACHER_HIDDEN, BalanceSettings
+from kdcore.experiments.balance import HARD_ONLY, BalanceSettings
 from kdcore.experiments.lab import LabSettings, MeasuredLab
 from kdcore.experiments.result import AnyResult, Row
 from kdcore.experiments.temperature import TemperatureSettings
@@ -67,7 +67,7 @@ def _settings(settings: LabSettings | TemperatureSettings | BalanceSettings) -> 
     }
     if isinstance(settings, BalanceSettings):
         return common | {
-            "TEACHER_HIDDEN": list(WEAK_TEACHER_HIDDEN),
+            "TEACHER_HIDDEN": list(BalanceSettings.teacher_hidden),
             "TEACHER_LABELS": settings.teacher_labels,
             "LABEL_NOISE": settings.label_noise,
         }

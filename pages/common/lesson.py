@@ -17,7 +17,7 @@ import streamlit as st
 from kdcore.claims import ClaimVerdict
 from kdcore.experiments.result import AnyResult, Experiment, M, Result, S
 from kdcore.figures import live_curves_figure
-from kdcore.settings import CheckedSettings, Parameter
+from kdcore.settings import TEACHER_HIDDEN, CheckedSettings, Parameter
 from kdcore.take_home import as_script, has_script
 from kdcore.visit.jobs import Job
 from kdcore.visit.tables import as_csv
@@ -211,7 +211,7 @@ class Lesson:
 
     def _provenance_of_table(self, result: AnyResult) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            charts.provenance(provenance_of(result))
+            charts.provenance(provenance_of(result, self.controls))
             st.download_button(
                 self._shared["run"]["download"],
                 partial(as_csv, result),
@@ -452,8 +452,12 @@ def verdict_of(verdict: ClaimVerdict, result: AnyResult) -> str:
     return str(text[verdict]) + budget
 
 
-def provenance_of(result: AnyResult) -> str:
-    """Say where a run's figures come from: seeds, samples seen, split, time."""
+def provenance_of(result: AnyResult, controls: Controls | None = None) -> str:
+    """Say where a run's figures come from: seeds, samples seen, split, time.
+
+    Where there are controls, what they do not show of its settings is said, too: two runs of one
+    page may have different teachers, and so different figures.
+    """
     text, settings = words("lesson")["run"], result.settings
     measured = text.get(f"provenance_{result.experiment.data}", text["provenance"])
     parts = [measured.format(n=len(result.seeds), seconds=f"{result.seconds:.1f}")]
@@ -463,7 +467,28 @@ def provenance_of(result: AnyResult) -> str:
         parts.append(text["first_seed"].format(first=first))
     if split := getattr(settings, "split", 0):
         parts.append(text["split"].format(split=split))
+    if controls is not None and (fixed := _not_shown(result, controls)):
+        named = (text["fixed_one"].format(name=n, value=value) for n, value in fixed.items())
+        parts.append(text["fixed"].format(settings=", ".join(named)))
     return " · ".join(parts)
+
+
+def _not_shown(result: AnyResult, controls: Controls) -> dict[str, str]:
+    """Return the settings of a run that the page's controls do not show, by name."""
+    known: dict[str, Parameter] = {
+        name: parameter
+        for name, parameter in type(result.settings).parameters().items()
+        if name not in (*COMMON, *BEHIND_THE_SEEDS)
+    }
+    shown = {name for name in known if name in controls}
+    if hasattr(result.settings, "teacher_hidden"):  # fixed for all runs of some experiments
+        known["teacher_hidden"] = TEACHER_HIDDEN
+    values = {name: str(known[name].format(getattr(result.settings, name))) for name in known}
+    return {
+        called.setting(name): called.value(value)
+        for name, value in values.items()
+        if value and not (name in shown and controls.text(name) == value)
+    }
 
 
 def _as_control(each: Control | Parameter) -> Control:
