@@ -44,7 +44,7 @@ def show_accuracy(
     accuracies = [result.interval(row) for row in result.rows]
     baseline = accuracies[alphas.index(1.0)]
     st.subheader(text["heading"], anchor=False)
-    charts.show(
+    lesson.chart(
         accuracy_figure(alphas, accuracies, baseline, alike, text["x"], text),
         charts.table(result.rows),
         text["alternative"].format(

@@ -106,7 +106,7 @@ def show_gains(result: AnyResult) -> None:
     names = [words["names"][row["targets"]] for row in rows]
     gains = [result.interval(row, "gain") for row in rows]
     st.subheader(text["heading"], anchor=False)
-    charts.show(
+    lesson.chart(
         gains_figure(names, gains, text["x"]),
         charts.table(result.rows),
         text["alternative"].format(gains="; ".join(map(in_words, names, gains, verdicts(gains)))),

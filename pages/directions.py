@@ -42,7 +42,7 @@ def show_frontier(result: Run) -> None:
     text, mixes, cooled = words["frontier"], result.settings.mixes, result.measured.cooled
     forward, reverse = result.rows[most_forward(mixes)], result.rows[most_reverse(mixes)]
     st.subheader(text["heading"], anchor=False)
-    charts.show(
+    lesson.chart(
         frontier_figure(
             mixes,
             [point(result, row) for row in result.rows],

@@ -80,7 +80,7 @@ def show_comparison(result: AnyResult) -> None:
     )
     gains = [result.interval(row, "gain") for row in ways]
     labels = [names.get(row["variant"], row["variant"]) for row in ways]
-    charts.show(
+    lesson.chart(
         gains_figure(labels, gains, text["x"]),
         charts.table(result.rows),
         text["alternative"].format(

@@ -221,7 +221,7 @@ def show_size(result: AnyResult) -> None:
     st.subheader(text["heading"], anchor=False)
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
-        charts.show(
+        lesson.chart(
             student_size_figure(
                 rows, run.seeds, teacher_parameters, controls["student_hidden"][0], text["x"], text
             ),

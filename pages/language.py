@@ -63,7 +63,7 @@ def show_measures(result: WordsRun) -> None:
         reference = (100 * teacher.mean, text["teacher"]) if column == "validity" else None
         with panel:
             st.subheader(text["heading"], anchor=False)
-            charts.show(
+            lesson.chart(
                 rows_figure(names, colours, values, text["x"], reference),
                 charts.table(result.rows),
                 text["alternative"].format(

@@ -80,7 +80,7 @@ def show_paths(result: AnyResult) -> None:
     each = "; ".join(
         f"{n} {charts.points(v.mean, v.half_width)}" for n, v in zip(names, fewer, strict=True)
     )
-    charts.show(
+    lesson.chart(
         gains_figure(names, fewer, text["x"]),
         charts.table(result.rows),
         text["alternative"].format(each=each),

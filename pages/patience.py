@@ -28,7 +28,7 @@ def show_accuracy(result: AnyResult) -> None:
         for kind in ("hard", "soft")
     }
     x = [float(length) for length in lengths]
-    charts.show(
+    lesson.chart(
         curves_figure(
             [
                 ("hard", text["hard"], MeasuredCurve(x, both["hard"])),

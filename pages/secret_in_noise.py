@@ -111,7 +111,7 @@ def draw(
     """Draw accuracies between guessing and the ceiling."""
     text = words["starts"]
     each = "; ".join(f"{n} {charts.percent(r)}" for n, r in zip(names, reads, strict=True))
-    charts.show(
+    lesson.chart(
         between_figure(names, reads, text["chance"], ceiling, text["ceiling"]),
         table,
         alternative.format(each=each),

@@ -60,7 +60,7 @@ def show_accuracy(result: AnyResult) -> None:
     others = "; ".join(shapes[i] for i in alike if i != best)
     baseline = result.interval(rows[0], "hard_accuracy")
     st.subheader(text["heading"], anchor=False)
-    charts.show(
+    lesson.chart(
         accuracy_figure(
             shapes,
             [result.interval(row) for row in rows],

@@ -50,7 +50,7 @@ def show_accuracy(result: AnyResult) -> None:
     others = ", ".join(f"{value:g}" for value in alike if value != best)
     st.subheader(text["heading"], anchor=False)
     temperatures = [row["temperature"] for row in rows]
-    charts.show(
+    lesson.chart(
         accuracy_figure(
             temperatures,
             [result.interval(row) for row in rows],

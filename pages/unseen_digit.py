@@ -87,7 +87,7 @@ def show_recall(result: AnyResult, run: UnseenClassSettings) -> None:
         )
         for key, values in recalls.items()
     }
-    charts.show(
+    lesson.chart(
         recall_figure(run.temperatures, recalls, hards, text["x"], text["y"], text),
         charts.table(result.rows),
         text["alternative"].format(

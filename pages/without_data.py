@@ -65,7 +65,7 @@ def show_students(result: AnyResult) -> None:
     reads = [result.interval(row) for row in result.rows]
     teacher = result.measured.teacher_accuracy
     each = "; ".join(f"{n} {charts.percent(r)}" for n, r in zip(names, reads, strict=True))
-    charts.show(
+    lesson.chart(
         between_figure(names, reads, text["chance"], teacher, text["teacher"]),
         charts.table(result.rows),
         text["alternative"].format(each=each),

@@ -20,7 +20,7 @@ from kdcore.figures.classes import (
     similarity_figure,
     targets_figure,
 )
-from kdcore.figures.common import CLASS_LOOKS, DASHES, MARKERS, PALETTE
+from kdcore.figures.common import CLASS_LOOKS, DASHES, MARKERS, PALETTE, add_ghost
 from kdcore.figures.lab import entropy_figure, learning_curves_figure
 from kdcore.figures.practice import published_systems_figure, student_size_figure
 from kdcore.figures.reference import (
@@ -38,6 +38,7 @@ __all__ = [
     "MARKERS",
     "PALETTE",
     "accuracy_figure",
+    "add_ghost",
     "alpha_range",
     "anatomy_figure",
     "best_alpha_figure",

@@ -148,6 +148,48 @@ def add_chance(figure: Figure, name: str) -> None:
     )
 
 
+def add_ghost(figure: Figure, before: Figure, name: str) -> None:
+    """Add the points and lines of an earlier figure of the same kind, in pale grey, behind it.
+
+    Points that are named must have the same names: what the figure has no row for stays out.
+    """
+    ghosts = [
+        trace for trace in before.data if trace.type == "scatter" and trace.hoverinfo != "skip"
+    ]
+    if not ghosts or _names(ghosts) - _names(figure.data):
+        return
+    for number, trace in enumerate(ghosts):
+        ghost = go.Scatter(
+            x=trace.x,
+            y=trace.y,
+            error_x=_pale(trace.error_x),
+            error_y=_pale(trace.error_y),
+            mode=trace.mode,
+            line={"color": QUIET, "width": 1.5, "dash": trace.line.dash},
+            marker={"symbol": trace.marker.symbol, "size": 9, "color": QUIET},
+            opacity=0.45,
+            name=name,
+            showlegend=number == 0,
+            hoverinfo="skip",
+        )
+        figure.add_trace(ghost)
+    # What was added last is drawn on top; a ghost is behind.
+    count = len(ghosts)
+    figure.data = (*figure.data[-count:], *figure.data[:-count])
+
+
+def _pale(bars: object) -> dict[str, object] | None:
+    """Return error bars, grey and thin, if there are any."""
+    array = getattr(bars, "array", None)
+    return None if array is None else {"array": array, "color": QUIET, "thickness": 1, "width": 3}
+
+
+def _names(traces: Sequence[object]) -> set[str]:
+    """Return what the points of some traces are called, where they are."""
+    values = (v for t in traces for axis in (t.x, t.y) for v in (axis if axis is not None else ()))  # type: ignore[attr-defined]
+    return {value for value in values if isinstance(value, str)}
+
+
 def scale_x(figure: Figure, x: Sequence[float | str], log_x: bool) -> None:
     """Put a tick at each value that was measured."""
     if log_x:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from kdcore.claims import ClaimVerdict
 from kdcore.experiments.result import AnyResult, Experiment, M, Result, S
-from kdcore.figures import live_curves_figure
+from kdcore.figures import add_ghost, live_curves_figure
 from kdcore.settings import TEACHER_HIDDEN, CheckedSettings, Parameter
 from kdcore.take_home import as_script, has_script
 from kdcore.visit.jobs import Job
@@ -27,6 +28,10 @@ from pages.common.answer import Answer
 from pages.common.components import component
 from pages.common.widgets import Control, Controls, control_of, note
 from pages.common.words import words
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
 
 #: What every lesson lets a learner change besides its own controls, where its settings have it.
 COMMON = ("student_samples", "seeds")
@@ -157,8 +162,13 @@ class Lesson:
         st.session_state.pop(self.controls.key("predicted-for"), None)
 
     def _settings_text(self) -> str:
-        labels = {name: self.controls.label(name) for name in self._defining}
-        return ", ".join(f"{labels[n]} {self.controls.text(n)}" for n in self._defining)
+        """Write what is set now; of what is seldom changed, only what was changed."""
+        said = [
+            name
+            for name in self._defining
+            if name not in BEHIND_THE_SEEDS or not self.controls.is_default(name)
+        ]
+        return ", ".join(f"{called.setting(n)} {self.controls.text(n)}" for n in said)
 
     # ---------------------------------------------------------------------------------- run
 
@@ -208,6 +218,18 @@ class Lesson:
             if self._stale:
                 st.html("<style>.st-key-results, .st-key-verdict { opacity: 0.4; }</style>")
             yield
+
+    def chart(self, figure: Figure, table: DataFrame, alternative: str, key: str) -> None:
+        """Draw a chart of the run, with the run before it behind, if that was set otherwise."""
+        place, now = self.controls.key(f"drawn-{key}"), self._settings_text()
+        before, latest = st.session_state.get(place, (None, None))
+        if not self._stale:
+            if latest is None or latest[0] != now:
+                before = latest
+            st.session_state[place] = before, (now, deepcopy(figure))
+        if before is not None:
+            add_ghost(figure, before[1], self._shared["compare"]["ghost"])
+        charts.show(figure, table, alternative, key)
 
     def _provenance_of_table(self, result: AnyResult) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
