@@ -102,7 +102,7 @@ def show_variant(name: str) -> None:
     text = words[name]
     picture, description = st.columns(2, gap="large", vertical_alignment="center")
     with picture:
-        diagrams.show(name)
+        diagrams.show(name, words["diagrams"])
     description.markdown(f"**{text['name']}** · {text['paper']}")
     description.latex(text["formula"])
     SHOW[name](text)

@@ -18,7 +18,7 @@ from kdcore.figures import CLASS_LOOKS, PALETTE
 from kdcore.playground.own import MOST_CLASSES
 from kdcore.playground.shapes import LETTERS
 from pages.common.components import module
-from pages.common.words import ASSETS
+from pages.common.words import ASSETS, words
 
 JS = sorted(ASSETS.glob("*.js"))
 COMPONENTS = [path.stem for path in JS if path.stem != "common"]
@@ -106,3 +106,14 @@ def test_each_class_of_points_has_a_look_of_its_own_and_none_has_that_of_a_netwo
     colours, shapes = zip(*CLASS_LOOKS, strict=True)
     assert len({*colours, *PALETTE.values()}) == len(colours) + len(PALETTE)
     assert len(set(shapes)) == len(shapes)
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.glob("diagrams/*.svg")), ids=named)
+def test_a_diagram_has_its_words_from_the_lesson(path: Path) -> None:
+    svg = path.read_text("utf-8")
+    known = words("four_ways")["diagrams"]
+    asked = set(re.findall(r"\{(\w+)\}", svg))
+    assert {f"{path.stem}_title", f"{path.stem}_description"} <= asked <= known.keys()
+    # What else stands in it is of no language: symbols of the formulas.
+    own = re.findall(r"<(?:text|title|desc)[^>]*>([^<{]*)<", svg)
+    assert set(own) - {""} <= {"CE", "KL", "β · MSE", "T² · KL"}
