@@ -40,14 +40,19 @@ from kdcore.training import Cancelled
 OUTCOME = ["student_accuracy", "student_accuracy_ci", "gain", "gain_ci", "verdict"]
 NAMES = ["variants", "self", "online", "feature"]
 
-#: As small as an experiment can be where only its form matters.
+#: As small as an experiment can be where only its form matters: 100 steps of 32.
+SAMPLES, STEPS = 3_200, 100
+SMALL: dict[str, Any] = {
+    "labels": 10,
+    "student_hidden": (4,),
+    "seeds": 2,
+    "student_samples": SAMPLES,
+}
 TINY: dict[str, Any] = {
-    "variants": VariantsSettings(labels=10, student_hidden=(4,), teacher_hidden=(4,), seeds=2),
-    "self": SelfSettings(labels=10, student_hidden=(4,), generations=2, seeds=2),
-    "online": OnlineSettings(labels=10, student_hidden=(4,), peers=(3, 2), seeds=2),
-    "feature": FeatureSettings(
-        labels=10, student_hidden=(4,), teacher_hidden=(6, 5), hint_weights=(10, 1), seeds=2
-    ),
+    "variants": VariantsSettings(teacher_hidden=(4,), **SMALL),
+    "self": SelfSettings(generations=2, **SMALL),
+    "online": OnlineSettings(peers=(3, 2), **SMALL),
+    "feature": FeatureSettings(teacher_hidden=(6, 5), hint_weights=(10, 1), **SMALL),
 }
 
 
@@ -125,7 +130,7 @@ def test_without_a_teacher_nothing_helps_a_student_with_clean_labels(
 
 
 def test_wrong_labels_make_a_teacher_worth_more(hundred: Measured) -> None:
-    noisy = by_name(variants(VariantsSettings(labels=100, label_noise=0.3)))
+    noisy = by_name(variants(VariantsSettings(labels=100, label_noise=0.3, seeds=5)))
     for variant in ("response", "feature", "dkd", "rkd"):
         assert noisy[variant]["gain"] > by_name(hundred)[variant]["gain"] + 0.02
     assert noisy["hard"]["student_accuracy"] < by_name(hundred)["hard"]["student_accuracy"] - 0.1
@@ -298,22 +303,24 @@ def test_the_table_says_what_was_measured(name: str, tiny: dict[str, Measured]) 
         assert row["student_accuracy_ci"] == interval.half_width
         # A learning curve ends at the accuracy of the table, after all samples.
         assert curve.y[-1].mean == pytest.approx(interval.mean)
-        assert curve.x[-1] == 12_000
-        assert len(curve.x) == len(curve.y) == 12
+        assert curve.x[-1] == SAMPLES
+        assert len(curve.x) == len(curve.y) > 2
 
 
 def test_variants_are_all_methods_and_an_ensemble(tiny: dict[str, Measured]) -> None:
     rows = tiny["variants"].rows
     names = ["hard", "response", "feature", "self", "online", "dkd", "rkd", "ensemble"]
     assert [row["variant"] for row in rows] == names
-    assert {row["training_steps"] for row in rows} == {375}
+    assert {row["training_steps"] for row in rows} == {STEPS}
     assert [row["variant"] for row in rows if row["extra_work"] is None] == ["hard"]
 
 
 def test_the_ensemble_is_that_of_hard_label_students(tiny: dict[str, Measured]) -> None:
     dataset, seeds, settings = digits(), (0, 1), TINY["variants"]
     drawn = draw_labels(dataset, seeds, settings.labels)
-    students = hard_label_peers(Task(dataset, seeds, settings.student_hidden, *drawn))
+    students = hard_label_peers(
+        Task(dataset, seeds, settings.student_hidden, *drawn, samples=settings.student_samples)
+    )
     expected = accuracy(ensemble(students.test_logits), dataset.test.labels)
     assert torch.equal(accuracies(tiny["variants"])[-1], expected)
     assert not torch.equal(expected, students.accuracy[:, 0])
@@ -329,7 +336,7 @@ def test_a_new_entry_in_the_table_of_methods_is_compared(monkeypatch: pytest.Mon
 def test_generations_are_counted_from_the_hard_label_student(tiny: dict[str, Measured]) -> None:
     rows = tiny["self"].rows
     assert [row["generation"] for row in rows] == [0, 1, 2]
-    assert [row["training_steps"] for row in rows] == [375, 750, 1125]
+    assert [row["training_steps"] for row in rows] == [STEPS, 2 * STEPS, 3 * STEPS]
     assert rows[0]["agreement"] is None
     assert rows[0]["ensemble_accuracy"] == rows[0]["student_accuracy"]
 
@@ -473,8 +480,8 @@ def test_all_that_is_trained_counts_as_work() -> None:
     def added(name: str, **change: Any) -> float:
         return float(replace(TINY[name], **change).work() - TINY[name].work())
 
-    student = 3 * (64 * 4 + 4 + 4 * 10 + 10) * 12_000 * 2
-    regressor = 3 * (4 * 5 + 5) * 12_000 * 2
+    student = 3 * (64 * 4 + 4 + 4 * 10 + 10) * SAMPLES * 2
+    regressor = 3 * (4 * 5 + 5) * SAMPLES * 2
     assert added("self", generations=3) == student
     assert added("online", peers=(3, 2, 1)) == 0
     assert added("online", peers=(3,)) == -2 * student
@@ -523,7 +530,8 @@ def test_progress_runs_once_from_the_first_student_to_the_last(name: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_stops_within_one_batch(name: str) -> None:
-    listener = Listener(stop_after=700 if name in ("variants", "self") else 100)
+    # Between two trainings of the same experiment, where it has more than one after the other.
+    listener = Listener(stop_after={"variants": 700, "self": 150}.get(name, 70))
     with pytest.raises(Cancelled):
         EXPERIMENTS[name].function(TINY[name], listener)
     assert listener.asked == listener.stop_after + 1
@@ -535,7 +543,7 @@ def test_an_experiment_stops_within_one_batch(name: str) -> None:
      ("feature", "hint_weights=1")],
 )  # fmt: skip
 def test_the_command_line_runs_it(name: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["labels=10", "student_hidden=4"]
+    small = ["labels=10", "student_hidden=4", f"student_samples={SAMPLES}"]
     teacher = [] if name in ("self", "online") else ["teacher_hidden=4"]
     assert main(["run", name, "--set", key, *small, *teacher, "--seeds", "2", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

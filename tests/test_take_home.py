@@ -30,14 +30,17 @@ from pages.common.take_home import file_names, snippets
 ROOT = Path(__file__).resolve().parents[1]
 ONE_IMAGE = 100 / 897
 
+FEW: dict[str, Any] = {"student_samples": 4_000, "seeds": 2}
+
 #: Small, so that the plain loop is soon done; the second differs in all that makes a difference.
-PLAIN = LabSettings(teacher_hidden=(64,), seeds=2)
+PLAIN = LabSettings(teacher_hidden=(64,), student_samples=4_000, seeds=2)
 DEEP = LabSettings(
     temperature=2,
     alpha=0,
     teacher_hidden=(32, 16),
     student_hidden=(16, 8),
     labels=300,
+    student_samples=4_000,
     seeds=2,
 )
 
@@ -127,8 +130,8 @@ def test_each_network_of_the_script_is_right_as_often_as_the_engines(plain: LabR
 @pytest.mark.parametrize(
     ("experiment", "settings"),
     [
-        ("temperature", TemperatureSettings(teacher_hidden=(16,), temperatures=(1, 8), seeds=2)),
-        ("balance", BalanceSettings(label_noise=0.3, alphas=(0, 0.6, 1), seeds=2)),
+        ("temperature", TemperatureSettings(**FEW, teacher_hidden=(16,), temperatures=(1, 8))),
+        ("balance", BalanceSettings(**FEW, label_noise=0.3, alphas=(0, 0.6, 1))),
     ],
 )
 def test_the_script_of_an_experiment_gives_its_table(
