@@ -89,8 +89,18 @@ def test_it_opens_cold_by_its_address_and_plays_to_the_end(cold_app: str, visit:
     assert float(accuracies(page)[0].removesuffix(" %")) > 90
 
 
-def test_play_pause_step_and_reset(app: str, visit: Visit) -> None:
+def test_a_film_is_watched(app: str, visit: Visit) -> None:
     page = open_still(visit, f"{app}/boundaries")
+    the_planes_are_on_the_first_screen_of_a_projector(page)
+    it_is_played_paused_stepped_and_reset(page)
+    speed_and_timeline_are_heard(page)
+    the_table_holds_the_three_accuracies(page)
+    dragging_t_changes_the_shading_before_it_is_let_go(page)
+    a_new_seed_makes_other_points_and_only_when_asked(page)
+    a_try_sets_the_controls(page)
+
+
+def it_is_played_paused_stepped_and_reset(page: Page) -> None:
     before = picture(page, "teacher")
     button(page, "Play").click()
     seen = film(page).evaluate(WATCH)
@@ -110,8 +120,7 @@ def test_play_pause_step_and_reset(app: str, visit: Visit) -> None:
     assert "seed=0" in page.url, "a reset keeps the seed"
 
 
-def test_speed_and_timeline(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+def speed_and_timeline_are_heard(page: Page) -> None:
     timeline = page.get_by_role("slider", name="Frame of the training")
     timeline.press("End")
     expect(film(page)).to_have_attribute("data-frame", "60")
@@ -124,8 +133,7 @@ def test_speed_and_timeline(app: str, visit: Visit) -> None:
     expect(film(page)).to_have_attribute("data-frame", "60", timeout=5000)
 
 
-def test_a_new_seed_makes_other_points_and_only_when_asked(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+def a_new_seed_makes_other_points_and_only_when_asked(page: Page) -> None:
     before = picture(page, "hard")
     button(page, "New seed").click()
     page.wait_for_url(re.compile("seed=1$"))
@@ -136,8 +144,7 @@ def test_a_new_seed_makes_other_points_and_only_when_asked(app: str, visit: Visi
     assert picture(page, "hard") != before
 
 
-def test_dragging_t_changes_the_shading_before_it_is_let_go(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+def dragging_t_changes_the_shading_before_it_is_let_go(page: Page) -> None:
     page.get_by_role("slider", name="Frame of the training").press("End")
     before, said = picture(page, "teacher"), bars(page, "teacher")
     box = page.get_by_role("slider", name="Temperature T").bounding_box()
@@ -180,8 +187,7 @@ def test_a_clicked_place_shows_its_hard_label_and_three_soft_ones(app: str, visi
     assert [bars(page, who) for who in NETWORKS] != said
 
 
-def test_the_table_holds_the_three_accuracies(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+def the_table_holds_the_three_accuracies(page: Page) -> None:
     film(page).locator("summary").click()
     rows = film(page).locator("tbody tr")
     expect(rows).to_have_count(3)
@@ -237,7 +243,9 @@ def test_own_points_are_placed_by_clicking_and_trained_on(app: str, visit: Visit
     expect(film(page).locator(".counts")).to_contain_text("3 points each")
 
 
-def test_placed_points_survive_another_setting(app: str, visit: Visit) -> None:
+def test_placed_points_survive_another_setting_and_the_keyboard_places_them_too(
+    app: str, visit: Visit
+) -> None:
     page = visit(f"{app}/boundaries?v=1&plane=own")
     button(page, "Add A").click()
     click_at(page, "hard", 0.3, 0.3)
@@ -249,10 +257,6 @@ def test_placed_points_survive_another_setting(app: str, visit: Visit) -> None:
     wait_for_film(page)
     page.get_by_text("My points", exact=True).click()
     expect(film(page).locator(".counts")).to_contain_text("A: 2")
-
-
-def test_points_can_be_placed_with_the_keyboard(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane=own")
     button(page, "Add B").press("Enter")
     canvas = plane(page, "teacher").locator("canvas")
     for _ in range(3):
@@ -296,30 +300,29 @@ def test_a_good_file_trains_and_bad_ones_say_why(app: str, visit: Visit) -> None
     expect(plane(page, "teacher")).to_be_visible()
 
 
-def test_a_try_sets_the_controls(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+def a_try_sets_the_controls(page: Page) -> None:
     page.get_by_role("button", name="Two rings, no hard labels").click()
     page.wait_for_url(re.compile("plane=circles&temperature=6&alpha=0&"))
     wait_for_film(page)
     expect(film(page)).to_have_attribute("data-frame", "60")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
 @pytest.mark.parametrize("kind", ["spirals", "own", "csv"])
-def test_nothing_is_cut_off(app: str, visit: Visit, width: int, height: int, kind: str) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane={kind}", width=width, height=height)
+def test_nothing_is_cut_off(app: str, visit: Visit, kind: str) -> None:
+    page = visit(f"{app}/boundaries?v=1&plane={kind}", width=390, height=844)
     expect(film(page)).to_be_visible()
-    for who in NETWORKS:
-        box = plane(page, who).bounding_box()
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-    main = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    assert page.evaluate(main) <= width
+    for width, height in ((390, 844), (1280, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        fits = "width => document.querySelector('[data-testid=stMain]').scrollWidth <= width"
+        page.wait_for_function(fits, arg=width)
+        for who in NETWORKS:
+            box = plane(page, who).bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
 
 
-def test_the_planes_are_on_the_first_screen_of_a_projector(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+def the_planes_are_on_the_first_screen_of_a_projector(page: Page) -> None:
     for who in NETWORKS:
         box = plane(page, who).locator("canvas").bounding_box()
         assert box is not None

@@ -56,17 +56,44 @@ def press(page: Page, slider: str, key: str) -> None:
     page.get_by_role("slider", name=slider).press(key)
 
 
-def test_the_lab_opens_cold_by_its_own_address(cold_app: str, visit: Visit) -> None:
+def test_the_lab_opens_cold_by_its_own_address_and_nothing_jumps(
+    cold_app: str, visit: Visit
+) -> None:
     page = visit(f"{cold_app}/lab?v=1&temperature=9&student_hidden=16")
+    heading = page.get_by_text("How soft are the teacher's labels?")
+    expect(heading).to_be_visible()
+    before = heading.bounding_box()
     wait_for_result(page)
+    after = heading.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(after["y"] - before["y"]) <= 12
     assert temperature_slider(page).input_value() == "9"
     assert "student_hidden=16" in page.url
     assert float(accuracy(page, "teacher")) > 90
 
 
-def test_dragging_t_moves_the_bars_before_the_slider_is_released(app: str, visit: Visit) -> None:
+def test_a_visit_to_the_lab(app: str, visit: Visit) -> None:
     page = visit(f"{app}/lab")
     wait_for_result(page)
+    all_is_on_the_first_screen(page)
+    each_chart_has_its_table_and_its_text(page)
+    dragging_t_moves_the_bars_before_the_slider_is_released(page)
+    arrow_keys_move_t(page)
+    the_hardest_digit_can_be_chosen(page)
+    another_teacher_width_trains_other_teachers(page)
+    without_the_teachers_voice_there_is_no_difference(page)
+
+
+def each_chart_has_its_table_and_its_text(page: Page) -> None:
+    charts = page.locator('[data-testid="stPlotlyChart"]')
+    expect(charts).to_have_count(2)
+    expect(page.get_by_label(re.compile("entropy of the teacher's soft labels"))).to_have_count(1)
+    expect(page.get_by_label(re.compile("Line chart of test accuracy"))).to_have_count(1)
+    expect(page.get_by_text("Table", exact=True)).to_have_count(3)
+
+
+def dragging_t_moves_the_bars_before_the_slider_is_released(page: Page) -> None:
     before, sure = bars(page, "teacher"), shown_entropy(page, "teacher")
     drag_temperature(page, 0.9, release=False)
     expect(page.locator(".live-bars .temperature")).not_to_have_text("4.0")
@@ -80,31 +107,23 @@ def test_dragging_t_moves_the_bars_before_the_slider_is_released(app: str, visit
     assert "temperature=4" not in page.url
 
 
-def test_the_bars_are_the_soft_labels_of_the_engine(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab?v=1&temperature=4&digit=41")
-    wait_for_result(page)
-    page.locator(".live-bars summary").click()
-    logits = lab(LabSettings(temperature=4.0)).example_logits
-    for row, who in ((1, "teacher"), (2, "hard"), (3, "distilled")):
-        expected = soft_labels(logits[who][41:42], 4.0)[0]
-        *shown, nats = table_row(page, row)
-        assert shown == pytest.approx((100 * expected).tolist(), abs=0.006)
-        assert nats == pytest.approx(entropy(expected).item(), abs=6e-4)
-
-
-def test_arrow_keys_move_t(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab")
-    wait_for_result(page)
-    press(page, "Temperature T", "ArrowRight")
-    press(page, "Temperature T", "ArrowRight")
-    page.wait_for_url(re.compile("temperature=5&"))
-    expect(temperature_slider(page)).to_have_attribute("aria-valuetext", "T = 5.0")
+def arrow_keys_move_t(page: Page) -> None:
+    here = float(temperature_slider(page).input_value())
+    press(page, "Temperature T", "ArrowLeft")
+    press(page, "Temperature T", "ArrowLeft")
+    page.wait_for_url(re.compile(f"temperature={here - 1:g}&"))
+    expect(temperature_slider(page)).to_have_attribute("aria-valuetext", f"T = {here - 1:.1f}")
     wait_for_result(page)
 
 
-def test_another_teacher_width_trains_other_teachers(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab")
-    wait_for_result(page)
+def the_hardest_digit_can_be_chosen(page: Page) -> None:
+    before = bars(page, "teacher")
+    page.get_by_role("button", name="hardest").click()
+    page.wait_for_url(re.compile(r"digit=(?!755)\d+"))
+    assert bars(page, "teacher") != before
+
+
+def another_teacher_width_trains_other_teachers(page: Page) -> None:
     teacher, student = accuracy(page, "teacher"), accuracy(page, "distilled")
     hard = accuracy(page, "hard")
     press(page, "Teacher layers", "Home")
@@ -116,16 +135,26 @@ def test_another_teacher_width_trains_other_teachers(app: str, visit: Visit) -> 
     assert accuracy(page, "hard") == hard, "the hard-label student has no teacher"
 
 
-def test_without_the_teachers_voice_there_is_no_difference(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab?v=1&alpha=1")
-    wait_for_result(page)
-    assert accuracy(page, "distilled") == accuracy(page, "hard")
+def without_the_teachers_voice_there_is_no_difference(page: Page) -> None:
+    press(page, "Balance α", "End")
+    page.wait_for_url(re.compile("alpha=1&"))
     expect(page.locator(".gain .verdict")).to_contain_text("makes no clear difference: +0.0 ± 0.0")
+    assert accuracy(page, "distilled") == accuracy(page, "hard")
 
 
-def test_a_link_reopens_the_same_run_with_the_same_figures(app: str, visit: Visit) -> None:
+def test_a_link_reopens_the_same_run_and_its_bars_are_the_soft_labels_of_the_engine(
+    app: str, visit: Visit
+) -> None:
     page = visit(f"{app}/lab?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
     wait_for_result(page)
+    page.locator(".live-bars summary").click()
+    settings = LabSettings(temperature=8.5, alpha=0.1, labels=100)
+    logits = lab(settings).example_logits
+    for row, who in ((1, "teacher"), (2, "hard"), (3, "distilled")):
+        expected = soft_labels(logits[who][41:42], 8.5)[0]
+        *shown, nats = table_row(page, row)
+        assert shown == pytest.approx((100 * expected).tolist(), abs=0.006)
+        assert nats == pytest.approx(entropy(expected).item(), abs=6e-4)
     again = visit(page.url)
     wait_for_result(again)
     for who in ("teacher", "hard", "distilled"):
@@ -166,60 +195,33 @@ def test_quick_changes_are_all_kept(app: str, visit: Visit) -> None:
     assert "labels=100" in page.url
 
 
-def test_the_hardest_digit_can_be_chosen(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab")
-    wait_for_result(page)
-    before = bars(page, "teacher")
-    page.get_by_role("button", name="hardest").click()
-    page.wait_for_url(re.compile(r"digit=(?!755)\d+"))
-    assert bars(page, "teacher") != before
-
-
-def test_each_chart_has_its_table_and_its_text(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab")
-    wait_for_result(page)
-    charts = page.locator('[data-testid="stPlotlyChart"]')
-    expect(charts).to_have_count(2)
-    expect(page.get_by_label(re.compile("entropy of the teacher's soft labels"))).to_have_count(1)
-    expect(page.get_by_label(re.compile("Line chart of test accuracy"))).to_have_count(1)
-    expect(page.get_by_text("Table", exact=True)).to_have_count(3)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_sliders_bars_and_accuracies_are_on_the_first_screen_of_a_projector(
-    app: str, visit: Visit, theme: str
-) -> None:
-    page = visit(f"{app}/lab", width=1280, height=800, theme=theme)
-    wait_for_result(page)
-    for part in (
-        temperature_slider(page),
-        page.get_by_role("slider", name="Balance α"),
-        page.get_by_role("slider", name="Teacher layers"),
-        page.locator(".live-bars .rows"),
-        page.locator(".cards"),
-    ):
+def all_is_on_the_first_screen(page: Page) -> None:
+    for part in parts(page):
         box = part.bounding_box()
         assert box is not None
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 800
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_on_a_phone_they_follow_each_other_and_nothing_is_cut_off(
-    app: str, visit: Visit, theme: str
-) -> None:
-    page = visit(f"{app}/lab", width=390, height=844, theme=theme)
-    wait_for_result(page)
-    parts = [
+def parts(page: Page) -> list[Locator]:
+    """Return what belongs on the first screen, from top to bottom."""
+    return [
         temperature_slider(page),
         page.get_by_role("slider", name="Balance α"),
         page.get_by_role("slider", name="Teacher layers"),
         page.locator(".live-bars .rows"),
         page.locator(".cards"),
     ]
-    boxes = [part.bounding_box() for part in parts]
+
+
+def test_on_a_phone_in_the_dark_nothing_is_cut_off_and_on_a_projector_all_is_in_view(
+    app: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/lab", width=390, height=844, theme="dark")
+    wait_for_result(page)
+    boxes = [part.bounding_box() for part in parts(page)]
     tops = [box["y"] for box in boxes if box is not None]
-    assert len(tops) == len(parts)
+    assert len(tops) == len(boxes)
     assert tops == sorted(tops)
     for box in (boxes[0], *boxes[3:]):
         assert box is not None
@@ -227,15 +229,6 @@ def test_on_a_phone_they_follow_each_other_and_nothing_is_cut_off(
         assert box["x"] + box["width"] <= 390
     overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
     assert page.evaluate(overflow) <= 390
-
-
-def test_nothing_jumps_when_the_first_result_arrives(cold_app: str, visit: Visit) -> None:
-    page = visit(f"{cold_app}/lab")
-    heading = page.get_by_text("How soft are the teacher's labels?")
-    expect(heading).to_be_visible()
-    before = heading.bounding_box()
-    wait_for_result(page)
-    after = heading.bounding_box()
-    assert before is not None
-    assert after is not None
-    assert abs(after["y"] - before["y"]) <= 12
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    all_is_on_the_first_screen(page)

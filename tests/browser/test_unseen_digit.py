@@ -47,9 +47,10 @@ def test_without_the_3_hard_labels_recognise_none_and_soft_labels_most(
     expect(page.locator(".claim.supported")).to_be_visible()
 
 
-def test_two_digits_can_be_taken_out(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/unseen_digit?{FEW}&prediction=skipped")
+def test_digits_are_taken_out_and_put_back(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/unseen_digit?{FEW}&prediction=skipped&taught_by=2")
     wait_for_result(page)
+    the_bias_slider_and_the_rule_bring_the_digit_out(page)
     digit(page, 5).click()
     page.wait_for_url(re.compile(r"omit=3(%2C|,)5"))
     expect(page.get_by_text("Each student learned from 720 images")).to_be_visible()
@@ -61,21 +62,17 @@ def test_two_digits_can_be_taken_out(app: str, visit: Visit) -> None:
     wait_for_result(again)
     expect(digit(again, 5)).to_have_attribute("aria-pressed", "true")
     assert recalls(again) == (hard, soft, corrected)
-
-
-def test_with_no_digit_taken_out_the_page_says_what_to_do(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/unseen_digit?{FEW}&prediction=skipped")
-    wait_for_result(page)
-    digit(page, 3).click()
+    # With none taken out the page says what to do.
+    for which in (3, 5):
+        digit(page, which).click()
+        expect(digit(page, which)).to_have_attribute("aria-pressed", "false")
     expect(page.get_by_text(WORDS["how_many"])).to_be_visible()
     digit(page, 8).click()
     wait_for_result(page)
     page.wait_for_url(re.compile(r"omit=8(&|$)"))
 
 
-def test_the_bias_slider_and_the_rule_bring_the_digit_out(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/unseen_digit?{FEW}&prediction=skipped&taught_by=2")
-    wait_for_result(page)
+def the_bias_slider_and_the_rule_bring_the_digit_out(page: Page) -> None:
     before, others = metric(page, "unseen"), metric(page, "seen")
     alt = page.get_by_alt_text(WORDS["images"]["right_alternative"].format(label=3))
     expect(alt.first).to_be_visible()
