@@ -258,13 +258,13 @@ def show_answer(case: int, run: Run) -> None:
 
 def show_symptom(run: Run) -> None:
     """Say what this run shows of the bug: in the accuracy, and in what else."""
-    text, rows = words["symptom"], words["evidence"]["rows"]
+    text = words["symptom"]
     gain, over_hard = against(run, "healthy"), against(run, "hard")
     st.markdown(text[verdict(gain).replace(" ", "_")].format(gain=points(gain)))
     said = text[f"hard_{verdict(over_hard).replace(' ', '_')}"]
     st.markdown(said.format(gain=points(over_hard)))
     told = [
-        rows[name].removesuffix(", %")
+        text["figures"][name]
         for name in FIGURES
         if run.measured.told(name) != "no clear difference"
     ]
