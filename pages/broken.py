@@ -117,7 +117,7 @@ def said_by(row: Row, figure: str, run: Run) -> str:
     value = row[figure]
     if value is None:
         return "–"
-    return f"{100 * value:.1f}" if figure == "agreement" else f"{value:.3g}"
+    return f"{100 * value:.1f}" if figure == "agreement" else f"{value:.3g}".replace("-", "−")
 
 
 def in_percent(accuracy: Interval) -> str:
@@ -203,7 +203,7 @@ def ask(case: int, over: bool) -> None:
     text, suspects = words["ask"], words["suspects"]
     listed = list(suspects)
     key = controls.key(f"suspect-{case}")
-    if over and named(case) != SHOWN:
+    if over:
         st.session_state[key] = CASES[case - 1]
     with st.container(border=True, key="ask"):
         chosen = st.pills(
@@ -305,8 +305,9 @@ def difference_in(figure: str, paired: Interval | None) -> str:
         return "–"
     if figure in ("student_accuracy", "agreement"):
         return unbroken(points(paired))
+    digits = 2 if paired.half_width >= 0.02 else 3
     sign = "−" if paired.mean < 0 else "+"
-    return unbroken(f"{sign}{abs(paired.mean):.2f} ± {paired.half_width:.2f}")
+    return unbroken(f"{sign}{abs(paired.mean):.{digits}f} ± {paired.half_width:.{digits}f}")
 
 
 def show_again(case: int) -> None:

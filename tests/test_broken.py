@@ -293,8 +293,10 @@ def test_nothing_gives_the_bug_away_before_it_is_named(
     assert WORDS["cases"][bug]["look"] not in shown
     assert WORDS["symptom"]["heading"] not in shown
     # The twin is there when the case is over.
-    tables = [table.value for table in page.table]
-    assert [WORDS["evidence"]["names"]["healthy"] in table.columns for table in tables] == [False]
+    tables = [each.value for each in (*page.table, *page.dataframe)]
+    assert len(tables) == 2
+    for table in tables:
+        assert WORDS["evidence"]["names"]["healthy"] not in {*table.columns, *table.iloc[:, 0]}
 
 
 @pytest.mark.parametrize("case", range(1, len(CASES) + 1))

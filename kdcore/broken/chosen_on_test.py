@@ -9,5 +9,5 @@ from torch import Tensor
 
 
 def report(test_accuracy: Tensor) -> Tensor:
-    """Return what to report, of the looks while it trained."""
+    """Return what to report, of all its looks."""
     return test_accuracy.amax(0)

@@ -21,10 +21,10 @@ def loss(
     T: float,
     alpha: float,
 ) -> DistillationLoss:
-    """Return the loss; alpha weighs the hard labels."""
+    """Return the loss; alpha weighs hard labels."""
     hard = cross_entropy(student_logits, labels)
-    soft_labels = softmax(teacher_logits / T, dim=-1)
-    log_probs = log_softmax(student_logits / T, dim=-1)
+    soft_labels = softmax(teacher_logits / T, -1)
+    log_probs = log_softmax(student_logits / T, -1)
     kl = kl_div(log_probs, soft_labels, reduction="none")
     soft = T**2 * kl.mean((-2, -1))
     total = alpha * hard + (1 - alpha) * soft

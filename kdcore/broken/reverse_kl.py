@@ -18,10 +18,10 @@ def loss(
     T: float,
     alpha: float,
 ) -> DistillationLoss:
-    """Return the loss; alpha weighs the hard labels."""
+    """Return the loss; alpha weighs hard labels."""
     hard = cross_entropy(student_logits, labels)
-    teacher_log_probs = log_softmax(teacher_logits / T, dim=-1)
-    probs = softmax(student_logits / T, dim=-1)
+    teacher_log_probs = log_softmax(teacher_logits / T, -1)
+    probs = softmax(student_logits / T, -1)
     kl = kl_div(teacher_log_probs, probs, reduction="none")
     soft = T**2 * kl.sum(-1).mean(-1)
     total = alpha * hard + (1 - alpha) * soft

@@ -8,8 +8,7 @@ holds the two together.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor, randperm, zeros_like
 from torch.nn.functional import kl_div, log_softmax, softmax
 
 from kdcore.losses import DistillationLoss, cross_entropy
@@ -18,12 +17,12 @@ from kdcore.losses import DistillationLoss, cross_entropy
 def cache(
     teacher_logits: Tensor,
     rows: Tensor,
-    draw: torch.Generator,
+    draw: Generator,
 ) -> Tensor:
-    """Keep the teacher's logits, to be looked up by row."""
-    # The loader hands out a student's rows in this order.
-    order = torch.randperm(len(rows), generator=draw)
-    kept = torch.zeros_like(teacher_logits)
+    """Keep the teacher's logits, by row."""
+    # The loader hands rows out in this order.
+    order = randperm(len(rows), generator=draw)
+    kept = zeros_like(teacher_logits)
     kept[rows[order]] = teacher_logits[rows[order]]
     return kept
 
@@ -35,10 +34,10 @@ def loss(
     T: float,
     alpha: float,
 ) -> DistillationLoss:
-    """Return the loss; alpha weighs the hard labels."""
+    """Return the loss; alpha weighs hard labels."""
     hard = cross_entropy(student_logits, labels)
-    soft_labels = softmax(teacher_logits / T, dim=-1)
-    log_probs = log_softmax(student_logits / T, dim=-1)
+    soft_labels = softmax(teacher_logits / T, -1)
+    log_probs = log_softmax(student_logits / T, -1)
     kl = kl_div(log_probs, soft_labels, reduction="none")
     soft = T**2 * kl.sum(-1).mean(-1)
     total = alpha * hard + (1 - alpha) * soft
@@ -46,5 +45,5 @@ def loss(
 
 
 def report(test_accuracy: Tensor) -> Tensor:
-    """Return what to report, of the looks while it trained."""
+    """Return what to report, of all its looks."""
     return test_accuracy[-1]

@@ -6,18 +6,17 @@ meets what the teacher says of another one.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor, randperm, zeros_like
 
 
 def cache(
     teacher_logits: Tensor,
     rows: Tensor,
-    draw: torch.Generator,
+    draw: Generator,
 ) -> Tensor:
-    """Keep the teacher's logits, to be looked up by row."""
-    # The loader hands out a student's rows in this order.
-    order = torch.randperm(len(rows), generator=draw)
-    kept = torch.zeros_like(teacher_logits)
+    """Keep the teacher's logits, by row."""
+    # The loader hands rows out in this order.
+    order = randperm(len(rows), generator=draw)
+    kept = zeros_like(teacher_logits)
     kept[rows] = teacher_logits[rows[order]]
     return kept
