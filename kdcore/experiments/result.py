@@ -140,6 +140,8 @@ class Experiment(Generic[S, M]):
     data: Data = "digits"
     #: What the list of a visit's runs keeps of it: another run that it has made, if given.
     stands_for: Callable[[Result[S, M]], Result[Any, Any]] | None = None
+    #: Whether the list of a visit's runs keeps it: one that is broken on purpose says nothing.
+    listed: bool = True
 
     @property
     def question(self) -> str:

@@ -14,6 +14,7 @@ from kdcore.figures.accuracy import (
 )
 from kdcore.figures.anatomy import anatomy_figure, factor_figure, gradient_sizes_figure
 from kdcore.figures.balance import alpha_range, best_alpha_figure
+from kdcore.figures.broken import exam_figure
 from kdcore.figures.classes import (
     look_alikes_figure,
     projection_figure,
@@ -48,6 +49,7 @@ __all__ = [
     "curves_figure",
     "entropy_figure",
     "entropy_points_figure",
+    "exam_figure",
     "factor_figure",
     "gains_figure",
     "gradient_sizes_figure",

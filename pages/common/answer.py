@@ -79,7 +79,8 @@ def ask(
         look = job.look()
         if look.state == "done":
             last = st.session_state[slot] = look.result
-            _keep_once(slot, job, look.result, controls)
+            if experiment.listed:
+                _keep_once(slot, job, look.result, controls)
             return Answer(last)
         if look.state != "failed":
             return Answer(last, job)

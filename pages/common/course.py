@@ -54,8 +54,8 @@ def has(name: str) -> bool:
 
 
 def is_lesson(name: str) -> bool:
-    """Return whether a page asks for a prediction: it is done when that has met its run."""
-    return "predict" in words(name)
+    """Return whether a page asks: for a prediction, done when that has met its run, or in cases."""
+    return "predict" in words(name) or "cases" in words(name)
 
 
 def neighbours(name: str) -> tuple[Entry | None, Entry | None]:
