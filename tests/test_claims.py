@@ -164,6 +164,8 @@ def teacher_result(hard: float, *means: float) -> AnyResult:
         # As good as any, give or take less than a point, and better than one of them.
         ((0.8, 0.9, 0.9), "high", "contradicted"),
         ((0.9, 0.8, 0.9), "alike", "contradicted"),
+        # A hair behind, and not told apart from the best.
+        ((0.8, 0.9005, 0.9), "high", "contradicted"),
         ((0.9, 0.9, 0.9), "alike", "undecided"),
         # A smaller teacher that has a better student is enough, whatever the others do.
         ((0.7, 0.92, 0.9), "inside", "supported"),
