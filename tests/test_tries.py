@@ -1,0 +1,167 @@
+"""Every try button is run, and what its page then says is held against the table it shows.
+
+The rules here are written from the tables alone, apart from the ones that the pages use.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from kdcore.visit.runs import RunLog
+from pages.common import course
+from pages.common.words import words
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+TRIES = [
+    pytest.param(entry.name, number, id=f"{entry.name}-{idea['button']}")
+    for entry in course.pages()
+    if "predict" in words(entry.name)
+    for number, idea in enumerate(words(entry.name)["tries"])
+]
+#: A quarter of the usual training, by few seeds: what is checked holds for every run.
+FEW = {"seeds": "5", "student_samples": "3000"}
+
+
+def address(values: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else f"{value}"
+        for name, value in values.items()
+    }
+
+
+def run_of(name: str, values: dict[str, Any]) -> AppTest:
+    """Open a page with the settings of a try, and wait for its run."""
+    page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=300)
+    page.session_state["frame.navigated"] = True
+    page.session_state["visit.runs"] = RunLog()
+    for key, value in ({"prediction": "skipped"} | address(values) | FEW).items():
+        page.query_params[key] = value
+    page.run()
+    end = time.monotonic() + 300
+    while not outcomes(page, name) and not page.exception and time.monotonic() < end:
+        time.sleep(0.1)
+        page.run()
+    assert not page.exception
+    return page
+
+
+def outcomes(page: AppTest, name: str) -> list[str]:
+    """Return the keys of the outcomes that the page gives."""
+    said = {markdown.value for markdown in page.markdown}
+    return [o["key"] for o in words(name)["predict"]["options"] if f"**{o['text']}**" in said]
+
+
+def tables(page: AppTest) -> list[pd.DataFrame]:
+    return [element.value for element in page.dataframe]
+
+
+def with_column(page: AppTest, column: str) -> pd.DataFrame:
+    return next(table for table in tables(page) if column in table.columns)
+
+
+# ------------------------------------------------------------ outcomes, by what the tables say
+
+
+def helped(table: pd.DataFrame) -> set[Any]:
+    return set(table.index[table["verdict"] == "helps"])
+
+
+def by_verdicts(outcome: str, page: AppTest) -> bool:
+    """For pages whose outcomes say whether anything helped at all."""
+    said = set(with_column(page, "verdict")["verdict"].dropna())
+    if outcome == "nothing":
+        return said <= {"no clear difference"}
+    if outcome == "hurts":
+        return "hurts" in said and "helps" not in said
+    return "helps" in said
+
+
+def by_place(outcome: str, page: AppTest) -> bool:
+    """For balance: the best α lies where the outcome says, as far as means can say it."""
+    table = with_column(page, "alpha").sort_values("alpha")
+    means = table["student_accuracy"].tolist()
+    best = means.index(max(means))
+    if outcome == "inside":
+        return 0 < best < len(means) - 1
+    return not (outcome == "low" and best == len(means) - 1) and not (
+        outcome == "high" and best == 0
+    )
+
+
+def by_way(outcome: str, page: AppTest) -> bool:
+    """For the four ways: whoever is said to help most has the largest gain, and helps."""
+    table = with_column(page, "variant").set_index("variant")
+    four = table.loc[["response", "feature", "self", "online"]]
+    if outcome == "nothing":
+        return not helped(four)
+    if outcome == "alike":
+        return bool(helped(four))
+    return bool(outcome in helped(four) and four["gain"].astype(float).idxmax() == outcome)
+
+
+def by_recall(outcome: str, page: AppTest) -> bool:
+    """For the digit never seen: by the best recall of a student of soft labels."""
+    best = with_column(page, "unseen_recall")["unseen_recall"][1:].max()
+    low, high = {"none": (0, 0.1), "few": (0, 0.5), "most": (0.5, 0.9), "nearly-all": (0.9, 1)}[
+        outcome
+    ]
+    return bool(low <= best <= high)
+
+
+def by_patience(outcome: str, page: AppTest) -> bool:
+    soft = with_column(page, "label_type").query("label_type == 'soft'")
+    first, last = (soft["verdict"].iloc[i] == "helps" for i in (0, -1))
+    return (first, last) == {
+        "turns": (False, True),
+        "always": (True, True),
+        "fades": (True, False),
+        "never": (False, False),
+    }[outcome]
+
+
+def by_targets(outcome: str, page: AppTest) -> bool:
+    """For dark knowledge: what is said to win has the larger mean."""
+    table = with_column(page, "targets").set_index("targets")["student_accuracy"]
+    worse = {
+        "order": ("smoothed", "shuffled"),
+        "hard-wins": (),
+        "smoothed-wins": (),
+        "shuffled-wins": (),
+    }
+    if outcome in worse:
+        winner = outcome.removesuffix("-wins") if outcome != "order" else "soft"
+        return all(table[winner] > table[other] for other in (worse[outcome] or ("soft",)))
+    return True
+
+
+RULES: dict[str, Callable[[str, AppTest], bool]] = {
+    "temperature": by_verdicts,
+    "teacher_size": by_verdicts,
+    "balance": by_place,
+    "four_ways": by_way,
+    "unseen_digit": by_recall,
+    "patience": by_patience,
+    "dark_knowledge": by_targets,
+}
+
+
+@pytest.mark.parametrize(("name", "number"), TRIES)
+def test_what_a_page_says_after_a_try_follows_from_its_table(name: str, number: int) -> None:
+    page = run_of(name, words(name)["tries"][number]["set"])
+    (outcome,) = outcomes(page, name)
+    if name in RULES:
+        assert RULES[name](outcome, page), (outcome, tables(page)[-1])
+    judged = [t for t in tables(page) if {"gain", "gain_ci", "verdict"} <= set(t.columns)]
+    for table in judged:
+        for _, row in table.dropna(subset=["gain"]).iterrows():
+            if row["verdict"] == "helps":
+                assert row["gain"] - row["gain_ci"] > 0
+            if row["verdict"] == "hurts":
+                assert row["gain"] + row["gain_ci"] < 0
