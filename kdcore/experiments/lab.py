@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.distillation import agreement, train_teachers
+from kdcore.distillation import agreement, plan_teachers
 from kdcore.experiments.result import (
     Experiment,
     Measured,
@@ -17,12 +17,12 @@ from kdcore.experiments.result import (
     accuracy_columns,
     entropy_curve,
     measured_curve,
+    plan_students,
     teacher_samples,
-    train_students,
 )
 from kdcore.losses import soft_labels
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -118,13 +118,14 @@ class MeasuredLab(Measured):
 LabResult = Result[LabSettings, MeasuredLab]
 
 
-def lab(settings: LabSettings, monitor: Monitor = SILENT) -> MeasuredLab:
+@planned
+def lab(settings: LabSettings) -> Plan[MeasuredLab]:
     """Train a teacher and two students per seed and compare the students, paired by seed."""
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
-    students = train_students(
+    students = yield from plan_students(
         dataset,
         teachers,
         seeds,
@@ -132,7 +133,6 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> MeasuredLab:
         settings.student_hidden,
         (settings.temperature, settings.temperature),
         (1.0, settings.alpha),
-        monitor,
         samples=settings.student_samples,
     )
     agrees = agreement(students.test_logits, teachers.test_logits.unsqueeze(1))
@@ -182,4 +182,11 @@ def _entropy_of(settings: LabSettings, teacher_logits: Tensor) -> MeasuredCurve:
     return curve
 
 
-EXPERIMENT = Experiment("lab", LabSettings, lab, page="lab", named_by=("network",))
+EXPERIMENT = Experiment(
+    "lab",
+    LabSettings,
+    lab,
+    page="lab",
+    named_by=("network",),
+    merges_over=("temperature", "alpha", "teacher_hidden", "seeds", "first_seed"),
+)
