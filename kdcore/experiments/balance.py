@@ -202,9 +202,7 @@ def _plan_weak_teachers(
     # Passes are counted, not samples: a teacher drilled on a few images would be as sure as it is
     # wrong. With all 900 it trains as long as the teachers of the other experiments.
     samples = TEACHER_EPOCHS * settings.teacher_labels
-    return plan_teachers(
-        dataset, settings.teacher_hidden, seeds, samples, settings.teacher_labels
-    )
+    return plan_teachers(dataset, settings.teacher_hidden, seeds, samples, settings.teacher_labels)
 
 
 def _plan_balanced_students(
@@ -273,7 +271,15 @@ EXPERIMENT = Experiment(
     page="balance",
     named_by=("alpha",),
     claims=(Claim("balance", mixture, takeaway=4),),
-    merges_over=("temperature", "alphas", "teacher_labels", "label_noise", "seeds", "first_seed"),
+    merges_over=(
+        "temperature",
+        "alphas",
+        "teacher_hidden",
+        "teacher_labels",
+        "label_noise",
+        "seeds",
+        "first_seed",
+    ),
 )
 
 MAP = Experiment(
