@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -51,6 +51,9 @@ class Measured:
     #: The learning curve of each row's condition.
     curves: list[MeasuredCurve] | None = None
 
+
+#: Something that could be done ahead of need: a function of settings and a monitor, and settings.
+Preparation = tuple[Callable[[Any, Monitor], object], Hashable]
 
 S = TypeVar("S", bound=CheckedSettings)
 M = TypeVar("M", bound=Measured)
@@ -142,6 +145,9 @@ class Experiment(Generic[S, M]):
     #: Settings in which runs may differ and still have students that train as one stack; lists
     #: must be as long. There are none unless the function is :class:`~kdcore.plans.Planned`.
     merges_over: tuple[str, ...] = ()
+    #: What the next run may need that could be prepared while there is nothing else to do:
+    #: functions of settings and a monitor, with their settings.
+    ahead: Callable[[S], Iterable[Preparation]] | None = None
 
     @property
     def question(self) -> str:
@@ -191,6 +197,11 @@ class Run(Generic[S, M]):
             measured if isinstance(measured, Exception) else self._result(each, measured, started)
             for each, measured in zip(settings, found, strict=True)
         ]
+
+    def ahead(self, settings: S) -> Iterable[Preparation]:
+        """Return what could be prepared once this run was made; see :class:`Experiment`."""
+        ahead = self.experiment.ahead
+        return () if ahead is None else ahead(settings)
 
     def _result(self, settings: S, measured: M, started: float) -> Result[S, M]:
         mark_together(measured.rows, len(settings.seed_numbers))

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from kdcore.words import Refusal
 
 Settings = TypeVar("Settings", bound=Hashable)
 ResultT = TypeVar("ResultT")
+#: Something to be done ahead of need: a function like a job's, and its settings.
+Preparation = tuple[Callable[[Any, Monitor], object], Hashable]
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 
 #: Multiply-adds up to which a run is small: a few seconds on one core.
@@ -34,6 +37,8 @@ TOGETHER_WORK = 2 * SMALL_WORK
 TOGETHER_SHARE = 1 / 8
 #: Workers share what waits; but together so many cost less than twice a half of them would.
 TOGETHER_AT_LEAST = 8
+#: What may wait to be done ahead of need; the oldest makes room.
+MOST_AHEAD = 16
 #: Share of its worker's time that a large run gives to small ones while any wait.
 LENT_SHARE = 0.8
 #: How often it is looked whether visitors are still there.
@@ -182,10 +187,14 @@ class _Turn:
     jobs: Sequence[Job[Any]]
     #: Whether the worker is that of another turn.
     is_lent: bool = False
+    #: What is done ahead of need, with no job.
+    ahead: Preparation | None = None
 
     @property
     def memory(self) -> int:
         """Bytes that all of them are expected to take."""
+        if self.ahead is not None:
+            return run_bytes(self.ahead[1])
         return LEAST_RUN_BYTES + sum(job.memory - LEAST_RUN_BYTES for job in self.jobs)
 
     @property
@@ -203,6 +212,9 @@ class JobPool:
       for anything, and there is nothing to lock up.
     - Small runs that wait and can be made together are, if their function :class:`RunsTogether`;
       nothing waits for company.
+    - A worker with nothing else to do prepares what the next runs may need, as far as the function
+      of a run that was done says so by ``ahead(settings)``: pairs of a function like a job's and
+      its settings. One does so at a time, and stops within one batch when a job waits for it.
     - A job stops within one batch when nobody waits for it any more: when all have released it,
       or have not been heard of for some seconds.
     - A run starts when its memory is there, by its settings' ``memory()`` in bytes.
@@ -224,6 +236,9 @@ class JobPool:
         be sent there; :meth:`Job.report` and :meth:`Job.look` are its other end.
     room
         The memory there is; the process's unless given.
+    ahead
+        Whether to prepare anything ahead of need; what the environment says unless given. Other
+        executors do not.
     silence
         Seconds after which a visitor who is not heard of has gone.
     is_present
@@ -243,6 +258,7 @@ class JobPool:
         executor: Executor | None = None,
         monitor: Callable[[Job[Any]], Monitor] | None = None,
         room: machine.Room | None = None,
+        ahead: bool | None = None,
         silence: float = 8.0,
         is_present: Callable[[Hashable], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -261,6 +277,7 @@ class JobPool:
         self._kept: BoundedStore[Hashable, Job[Any]] = BoundedStore(
             kept, kept_bytes, lambda job: job._held
         )
+        self._prepares = self._lends and (machine.trains_ahead() if ahead is None else ahead)
         self._silence = silence
         self._is_present = is_present
         self._clock = clock
@@ -275,6 +292,8 @@ class JobPool:
         self._places: dict[tuple[Hashable, Hashable], Job[Any]] = {}
         #: What functions are still at work for, whether anybody wants it or not.
         self._running: set[_Turn] = set()
+        #: What idle workers may do, in this order.
+        self._ahead: OrderedDict[Preparation, None] = OrderedDict()
         self._heard: dict[Hashable, float] = {}
         #: Whether a small job waits; read without the lock, before every batch.
         self._small_waits = False
@@ -431,6 +450,21 @@ class JobPool:
             return turn
         return None
 
+    def _choose_ahead(self) -> _Turn | None:
+        """Take what can be done ahead of need, if nobody waits and nobody does any."""
+        if self._line or not self._ahead or any(turn.ahead for turn in self._running):
+            return None
+        preparation, _ = self._ahead.popitem(last=False)
+        turn = _Turn([], ahead=preparation)
+        if not self._room.fits(turn.memory, sum(turn.memory for turn in self._running)):
+            return None
+        self._running.add(turn)
+        return turn
+
+    def _is_needed(self) -> bool:
+        """Say whether a job waits for the worker that does something ahead; without the lock."""
+        return self._is_shut or (len(self._line) > 0 and len(self._running) >= self.workers)
+
     def _company(
         self, first: Job[Any], order: Sequence[Job[Any]], promised: int
     ) -> Sequence[Job[Any]]:
@@ -467,7 +501,7 @@ class JobPool:
                 busy = sum(not turn.is_lent for turn in self._running)
                 if self._is_shut or busy >= self.workers:
                     return
-                turn = self._choose()
+                turn = self._choose() or self._choose_ahead()
                 if turn is None and (self._running or not self._line):
                     return
                 stuck = self._line.order(self._clock())[0] if turn is None else None
@@ -486,24 +520,35 @@ class JobPool:
             future = self._executor.submit(*self._call(turn))
         except RuntimeError:  # the executor was shut down: the process ends
             self._stop_all()
-            self._finish(turn, [Look("stopped")] * len(turn.jobs))
+            self._finish(turn, [Look("stopped")] * max(1, len(turn.jobs)))
         else:
             future.add_done_callback(
-                lambda ended: self._finish(turn, _outcomes(ended, len(turn.jobs)))
+                lambda ended: self._finish(turn, _outcomes(ended, max(1, len(turn.jobs))))
             )
 
     def _call(self, turn: _Turn) -> tuple[Any, ...]:
         """Return what a worker is to call; the call gives a list, one outcome a job."""
+        if turn.ahead is not None:
+            return _compute, turn.ahead[0], [turn.ahead[1]], [_UntilNeeded(self)]
         function = turn.jobs[0].key[0]
         settings = [job.key[1] for job in turn.jobs]
         return _compute, function, settings, [self._monitor(job) for job in turn.jobs]
 
     def _finish(self, turn: _Turn, looks: Sequence[Look[Any]]) -> None:
         """Hear that a function has returned."""
+        if turn.ahead is not None:
+            self._finish_ahead(turn, turn.ahead, looks[0])
+            return
         for job, look in zip(turn.jobs, looks, strict=True):
             if look.error is not None:
                 _note(look.error, job)
         held = [bytes_held(look.result) for look in looks]
+        preparations = [
+            preparation
+            for job, look in zip(turn.jobs, looks, strict=True)
+            if look.state == "done" and self._prepares
+            for preparation in _preparations(*job.key)
+        ]
         with self._lock:
             self._running.discard(turn)
             for job, look, size in zip(turn.jobs, looks, held, strict=True):
@@ -511,12 +556,26 @@ class JobPool:
                     job._held = size
                     self._kept.put(job.key, job)
                 self._end(job, look)
+            for preparation in preparations:
+                self._ahead[preparation] = None
+            while len(self._ahead) > MOST_AHEAD:
+                self._ahead.popitem(last=False)
             now = self._clock()
             is_due = turn.memory > LARGE_BYTES or now > self._next_give_back
             if is_due:
                 self._next_give_back = now + GIVE_BACK_SECONDS
         if is_due:
             machine.give_back()
+        self._start_what_can()
+
+    def _finish_ahead(self, turn: _Turn, ahead: Preparation, look: Look[Any]) -> None:
+        with self._lock:
+            self._running.discard(turn)
+            if look.state == "stopped" and not self._is_shut:
+                self._ahead[ahead] = None
+                self._ahead.move_to_end(ahead, last=False)
+        if look.error is not None:
+            _log.warning("%s failed ahead of need", ahead[1], exc_info=look.error)
         self._start_what_can()
 
     def _lend(self) -> float:
@@ -610,6 +669,17 @@ class _Watch(Monitor):
         return is_its_own and self._lent <= 1 + own * LENT_SHARE / (1 - LENT_SHARE)
 
 
+class _UntilNeeded(Monitor):
+    """Stops what is done ahead of need as soon as its worker is needed."""
+
+    def __init__(self, pool: JobPool) -> None:
+        self._pool = pool
+
+    def is_cancelled(self) -> bool:
+        self._pool._sweep_if_due()
+        return self._pool._is_needed()
+
+
 _shared: JobPool | None = None
 _shared_lock = Lock()
 
@@ -637,6 +707,12 @@ def _kind(function: Any, settings: Any) -> Hashable:
     kind = getattr(function, "kind", None)
     own = None if kind is None else kind(settings)
     return None if own is None else (function, own)
+
+
+def _preparations(function: Any, settings: Any) -> Iterable[Preparation]:
+    """Return what a run that was done says that the next ones may need."""
+    ahead = getattr(function, "ahead", None)
+    return () if ahead is None else ahead(settings)
 
 
 def _compute(
