@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from kdcore.data import Dataset, few_labels
 from kdcore.losses import gradient_towards, hard_gradient, kl_divergence
-from kdcore.models import ALIGNMENT, MLPStack
+from kdcore.models import ALIGNMENT, MLPStack, parameter_count
 from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.plans import Plan, carry_out
 from kdcore.store import BoundedStore
 from kdcore.training import Objective, Progress, TrainingSettings, train
 
@@ -32,6 +33,69 @@ class Trained:
     #: ``[S, C]``
     accuracy: Tensor
     curve: LearningCurve
+
+    def of_seeds(self, sizes: Sequence[int]) -> list[Trained]:
+        """Return the networks of the first few seeds, of the next few, ..., each with a copy."""
+        parts, first = [], 0
+        for size in sizes:
+            some = slice(first, first + size)
+            models = slice(some.start * self.stack.conditions, some.stop * self.stack.conditions)
+            stack = MLPStack(
+                self.stack.layer_sizes,
+                self.stack.seeds[some],
+                self.stack.conditions,
+                [weight[models] for weight in self.stack.weights],
+                [bias[models] for bias in self.stack.biases],
+            )
+            # A copy lies in memory as what it is a copy of: sums over it are rounded alike.
+            test_logits, accuracy = self.test_logits[some].clone(), self.accuracy[some].clone()
+            points = [point[some].clone() for point in self.curve.accuracy]
+            curve = LearningCurve(list(self.curve.samples_seen), points)
+            parts.append(Trained(stack, test_logits, accuracy, curve))
+            first += size
+        return parts
+
+
+def beside(parts: Sequence[Trained], columns: Sequence[tuple[int, int]]) -> Trained:
+    """Return conditions of the same seeds, trained apart, as if they had been trained beside.
+
+    Parameters
+    ----------
+    columns
+        For each condition the part that it is in, and its column there.
+    """
+    stack = parts[0].stack
+    S, C = len(stack.seeds), len(columns)
+    if len(parts) == 1 and list(columns) == [(0, column) for column in range(stack.conditions)]:
+        return parts[0]
+
+    def chosen(tensors: Sequence[Tensor]) -> Tensor:
+        """Return ``[S, C, ...]`` from ``[S, C of each part, ...]``."""
+        return torch.stack([tensors[part][:, column] for part, column in columns], dim=1)
+
+    def models(of_parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        return [
+            chosen([tensor.unflatten(0, (S, -1)) for tensor in layer]).flatten(0, 1)
+            for layer in zip(*of_parts, strict=True)
+        ]
+
+    curves = [part.curve for part in parts]
+    return Trained(
+        MLPStack(
+            stack.layer_sizes,
+            stack.seeds,
+            C,
+            models([part.stack.weights for part in parts]),
+            models([part.stack.biases for part in parts]),
+        ),
+        # Class by class, as a stack says them: sums over them are rounded alike.
+        chosen([part.test_logits.mT for part in parts]).mT,
+        chosen([part.accuracy for part in parts]),
+        LearningCurve(
+            list(curves[0].samples_seen),
+            [chosen(points) for points in zip(*(curve.accuracy for curve in curves), strict=True)],
+        ),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +300,142 @@ def train_and_test(
     return Trained(stack, test_logits, accuracy(test_logits, dataset.test.labels), curve)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StackTraining:
+    """S seeds × C conditions that a plan wants trained: on what, towards what, for how long.
+
+    Those of several plans stand in one stack as seeds of their own, the same ones more than once.
+    """
+
+    dataset: Dataset
+    hidden: tuple[int, ...]
+    seeds: tuple[int, ...]
+    #: Rows of the training pool that each seed may see, ``[S, n]``.
+    rows: Tensor
+    #: Labels of the pool as each seed sees them, ``[S, N]``.
+    labels: Tensor
+    #: Of each condition, ``[C]``; none if hard labels are all there is to learn from.
+    temperatures: Sequence[float] = ()
+    alphas: Sequence[float] = ()
+    #: The teacher's logits for the pool, as :class:`Response` takes them; none where α is 1.
+    teacher_logits: Tensor | None = None
+    settings: TrainingSettings
+    stage: str
+    #: Equal keys are the same training; ``None`` is like no other.
+    key: Hashable = None
+
+    @property
+    def conditions(self) -> int:
+        """How many networks each seed has."""
+        return max(1, len(self.alphas))
+
+    @property
+    def alike(self) -> Hashable:
+        """What trainings must have in common to be trained as one."""
+        # Where α is 1 no teacher is heard, so that it may be as one is in the others.
+        shared = self.teacher_logits is None or self.teacher_logits.ndim == 3
+        return (
+            self.dataset.name,
+            self.hidden,
+            self.conditions,
+            self.rows.shape[1],
+            bool(self.alphas),
+            shared,
+            self.settings,
+            self.stage,
+        )
+
+    @property
+    def work(self) -> float:
+        """Parameters × networks × samples."""
+        parameters = parameter_count(layer_sizes(self.dataset, self.hidden))
+        return parameters * len(self.seeds) * self.conditions * self.settings.samples_seen
+
+    def train_with(
+        self, others: Sequence[StackTraining], monitors: Sequence[Monitor]
+    ) -> list[Trained]:
+        """Train this one and others that are alike as one stack; see :mod:`kdcore.plans`."""
+        together = [self, *others]
+        seeds = tuple(seed for each in together for seed in each.seeds)
+        sizes = [len(each.seeds) for each in together]
+        trained = train_and_test(
+            self.dataset,
+            MLPStack.initialise(layer_sizes(self.dataset, self.hidden), seeds, self.conditions),
+            _joined([each.rows for each in together]),
+            self._objective(together),
+            self.settings,
+            monitors[0] if not others else _Shared(monitors, sizes),
+            self.stage,
+        )
+        return [trained] if not others else trained.of_seeds(sizes)
+
+    def _objective(self, together: Sequence[StackTraining]) -> Objective:
+        labels = _joined([each.labels for each in together])
+        if not self.alphas:
+            return HardLabels(labels, self.dataset.classes)
+        no_teacher = torch.zeros(1, 1, self.dataset.classes)
+        teacher_logits = [
+            no_teacher.expand(*each.labels.shape, -1)
+            if each.teacher_logits is None
+            else each.teacher_logits
+            for each in together
+        ]
+        temperatures, alphas = (
+            _joined(
+                [
+                    torch.tensor(values, dtype=torch.float32).expand(len(each.seeds), -1)
+                    for each, values in zip(together, of_each, strict=True)
+                ]
+            )
+            for of_each in (
+                [each.temperatures for each in together],
+                [each.alphas for each in together],
+            )
+        )
+        return Response(labels, _joined(teacher_logits), temperatures, alphas)
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Return tensors one after another along the seeds; one alone as it is."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+class _Shared(Monitor):
+    """Lets each part of a stack's seeds hear of its own training; stops when all ask to.
+
+    Parameters
+    ----------
+    monitors
+        One for each part.
+    sizes
+        Seeds in each part.
+    """
+
+    #: Reports, about, of the whole training: many who hear of each batch would be most of its work.
+    REPORTS = 100
+
+    def __init__(self, monitors: Sequence[Monitor], sizes: Sequence[int]) -> None:
+        self._monitors, self._sizes = monitors, list(sizes)
+        self._curves = [LearningCurve() for _ in sizes]
+        self._reported = 0.0
+
+    def report(self, stage: str, fraction: float, curve: LearningCurve) -> None:
+        known = len(self._curves[0].accuracy)
+        if fraction < self._reported + 1 / self.REPORTS and known == len(curve.accuracy):
+            return
+        self._reported = fraction
+        for point in range(known, len(curve.accuracy)):
+            parts = curve.accuracy[point].split(self._sizes)
+            for own, accuracy in zip(self._curves, parts, strict=True):
+                own.samples_seen.append(curve.samples_seen[point])
+                own.accuracy.append(accuracy)
+        for monitor, own in zip(self._monitors, self._curves, strict=True):
+            monitor.report(stage, fraction, own)
+
+    def is_cancelled(self) -> bool:
+        return all(monitor.is_cancelled() for monitor in self._monitors)
+
+
 _teachers: BoundedStore[tuple[object, ...], Teachers] = BoundedStore(64, capacity_bytes=48 * 2**20)
 
 
@@ -247,6 +447,17 @@ def train_teachers(
     monitor: Monitor = SILENT,
     labels: int | None = None,
 ) -> Teachers:
+    """Carry out :func:`plan_teachers` alone."""
+    return carry_out(plan_teachers(dataset, hidden, seeds, samples_seen, labels), monitor)
+
+
+def plan_teachers(
+    dataset: Dataset,
+    hidden: tuple[int, ...],
+    seeds: tuple[int, ...],
+    samples_seen: int = TrainingSettings.samples_seen,
+    labels: int | None = None,
+) -> Plan[Teachers]:
     """Return one teacher a seed, trained on the whole training pool with its hard labels.
 
     The last few are kept, so that the next run with the same teachers starts at once.
@@ -261,23 +472,94 @@ def train_teachers(
     labels = len(pool) if labels is None else labels
     key = (dataset.name, hidden, seeds, samples_seen, labels)
     if (known := _teachers.get(key)) is not None:
+        yield [known.trained]
         return known
+    rows = [few_labels(pool.labels, labels, seed, "teacher's labels") for seed in seeds]
     # Deep teachers want a smaller step than those with one hidden layer.
     learning_rate = 3e-3 if len(hidden) == 1 else 2e-3
-    stack = MLPStack.initialise(layer_sizes(dataset, hidden), seeds)
-    rows = [few_labels(pool.labels, labels, seed, "teacher's labels") for seed in seeds]
-    trained = train_and_test(
-        dataset,
-        stack,
-        torch.stack(rows),
-        HardLabels(pool.labels, dataset.classes),
-        TrainingSettings(samples_seen, learning_rate=learning_rate),
-        monitor,
-        "teacher",
-    )
-    teachers = Teachers(trained, stack.logits(pool.inputs)[:, 0].contiguous())
+    (trained,) = yield [
+        StackTraining(
+            dataset=dataset,
+            hidden=hidden,
+            seeds=seeds,
+            rows=torch.stack(rows),
+            labels=pool.labels.expand(len(seeds), -1),
+            settings=TrainingSettings(samples_seen, learning_rate=learning_rate),
+            stage="teacher",
+            key=key,
+        )
+    ]
+    # Of several plans that asked for them the first keeps them.
+    if (known := _teachers.get(key)) is not None and known.trained is trained:
+        return known
+    training_logits = trained.stack.logits(pool.inputs)[:, 0].contiguous()
+    teachers = Teachers(trained, training_logits)
     _teachers.put(key, teachers)
     return teachers
+
+
+_hard_students: BoundedStore[Hashable, Trained] = BoundedStore(64, capacity_bytes=16 * 2**20)
+
+
+def plan_conditions(
+    dataset: Dataset,
+    teacher_logits: Tensor,
+    seeds: tuple[int, ...],
+    rows: Tensor,
+    seen: Tensor,
+    hidden: tuple[int, ...],
+    temperatures: Sequence[float],
+    alphas: Sequence[float],
+    samples: int,
+    drawn: Hashable = None,
+) -> Plan[Trained]:
+    """Return one student a seed and condition, a pair of temperature and α.
+
+    Where α is 1 neither teacher nor temperature has a say. These students are the same in every
+    run that draws the same labels; the last few are kept, like teachers.
+
+    Parameters
+    ----------
+    teacher_logits
+        Of each seed's teacher for the training pool, as :class:`Response` takes them.
+    rows, seen
+        Rows of the pool that each seed's students see, ``[S, n]``, and the labels of the pool as
+        they see them, ``[S, N]``.
+    drawn
+        What these depend on besides the dataset and the seeds; if it is not given the hard-label
+        students are not kept.
+    """
+    hard = [condition for condition, alpha in enumerate(alphas) if alpha == 1]
+    soft = [condition for condition, alpha in enumerate(alphas) if alpha != 1]
+
+    def training(conditions: Sequence[int], logits: Tensor | None, key: Hashable) -> StackTraining:
+        return StackTraining(
+            dataset=dataset,
+            hidden=hidden,
+            seeds=seeds,
+            rows=rows,
+            labels=seen,
+            temperatures=[temperatures[condition] for condition in conditions],
+            alphas=[alphas[condition] for condition in conditions],
+            teacher_logits=logits,
+            settings=TrainingSettings(samples),
+            stage="students",
+            key=key,
+        )
+
+    key = None if drawn is None else ("hard", dataset.name, hidden, seeds, samples, drawn)
+    wanted: list[Trained | StackTraining] = []
+    if hard:
+        known = None if key is None else _hard_students.get(key)
+        wanted.append(known or training(hard[:1], None, key))
+    if soft:
+        own = teacher_logits if teacher_logits.ndim == 3 else teacher_logits[:, soft]
+        wanted.append(training(soft, own, None))
+    trained: list[Trained] = yield wanted
+    if hard and key is not None:
+        _hard_students.put(key, trained[0])
+    places = {condition: (len(trained) - 1, column) for column, condition in enumerate(soft)}
+    return beside(trained, [places.get(condition, (0, 0)) for condition in range(len(alphas))])
 
 
 def layer_sizes(dataset: Dataset, hidden: Sequence[int]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from kdcore.distillation import train_teachers
+from kdcore.distillation import plan_teachers
 from kdcore.experiments import confidence, progressive
 from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
 from kdcore.experiments.result import AnyResult
@@ -173,7 +173,7 @@ if lesson.predict():
                 show_entropy(result)
             lesson.compare(teacher_size_pattern(result))
             lesson.claims(result)
-        lesson.explain([train_teachers])
+        lesson.explain([plan_teachers])
         show_assistant()
         show_confidence()
         lesson.tries()

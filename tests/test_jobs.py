@@ -841,7 +841,7 @@ def test_whatever_visitors_do_every_job_ends_and_no_worker_is_lost(
     for job in jobs:
         assert job.wait(PATIENCE)
     eventually(lambda: not pool._running)
-    assert (len(pool._line), pool._wanted, pool._places, pool._lent) == (0, {}, {}, set())
+    assert (len(pool._line), pool._wanted, pool._places) == (0, {}, {})
     assert {job.look().state for job in jobs} == {"done", "failed", "stopped"}
     pair = [busy(pool)[0] for _ in range(2)]  # both workers are there still
     for work in pair:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, best_row
 from kdcore.data import Dataset, digits
-from kdcore.distillation import Teachers, Trained, train_teachers
+from kdcore.distillation import Teachers, Trained, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -17,9 +17,10 @@ from kdcore.experiments.result import (
     accuracy_columns,
     difference,
     measured_curve,
-    train_students,
+    plan_students,
 )
 from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.plans import Plan, carry_out, planned
 from kdcore.settings import (
     ALPHAS,
     LABEL_NOISE,
@@ -66,7 +67,8 @@ class BalanceSettings(Settings):
         return teacher + self.student_work(self.student_hidden, len(self.conditions))
 
 
-def balance(settings: BalanceSettings, monitor: Monitor = SILENT) -> Measured:
+@planned
+def balance(settings: BalanceSettings) -> Plan[Measured]:
     """Compare students that trust the hard labels and the teacher in different proportions.
 
         L = α · CE(student, labels) + (1 − α) · T² · KL(teacher_T ‖ student_T)
@@ -78,8 +80,8 @@ def balance(settings: BalanceSettings, monitor: Monitor = SILENT) -> Measured:
     are always right. The gain is against α = 1: the hard labels alone.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = _train_weak_teachers(dataset, settings, seeds, monitor)
-    students = _train_balanced_students(dataset, teachers, settings, seeds, monitor)
+    teachers = yield from _plan_weak_teachers(dataset, settings, seeds)
+    students = yield from _plan_balanced_students(dataset, teachers, settings, seeds)
     baseline = students.accuracy[:, settings.conditions.index(HARD_ONLY)]
     rows: list[Row] = [
         {
@@ -179,8 +181,9 @@ def _cell(
     dataset: Dataset, settings: BalanceSettings, seeds: tuple[int, ...], monitor: Monitor
 ) -> BalanceCell:
     # Cells of a row share their teacher, which is kept; so its share of the time is not shown.
-    teachers = _train_weak_teachers(dataset, settings, seeds, Part(monitor, 0, 0))
-    accuracy = _train_balanced_students(dataset, teachers, settings, seeds, monitor).accuracy
+    teachers = carry_out(_plan_weak_teachers(dataset, settings, seeds), Part(monitor, 0, 0))
+    students = _plan_balanced_students(dataset, teachers, settings, seeds)
+    accuracy = carry_out(students, monitor).accuracy
     best, alike = not_told_apart(accuracy.numpy())
     return BalanceCell(
         settings.teacher_labels,
@@ -193,26 +196,20 @@ def _cell(
     )
 
 
-def _train_weak_teachers(
-    dataset: Dataset, settings: BalanceSettings, seeds: tuple[int, ...], monitor: Monitor
-) -> Teachers:
+def _plan_weak_teachers(
+    dataset: Dataset, settings: BalanceSettings, seeds: tuple[int, ...]
+) -> Plan[Teachers]:
     # Passes are counted, not samples: a teacher drilled on a few images would be as sure as it is
     # wrong. With all 900 it trains as long as the teachers of the other experiments.
     samples = TEACHER_EPOCHS * settings.teacher_labels
-    return train_teachers(
-        dataset, settings.teacher_hidden, seeds, samples, monitor, settings.teacher_labels
-    )
+    return plan_teachers(dataset, settings.teacher_hidden, seeds, samples, settings.teacher_labels)
 
 
-def _train_balanced_students(
-    dataset: Dataset,
-    teachers: Teachers,
-    settings: BalanceSettings,
-    seeds: tuple[int, ...],
-    monitor: Monitor,
-) -> Trained:
+def _plan_balanced_students(
+    dataset: Dataset, teachers: Teachers, settings: BalanceSettings, seeds: tuple[int, ...]
+) -> Plan[Trained]:
     """Train one student a seed and α."""
-    return train_students(
+    return plan_students(
         dataset,
         teachers,
         seeds,
@@ -220,7 +217,6 @@ def _train_balanced_students(
         settings.student_hidden,
         [settings.temperature] * len(settings.conditions),
         settings.conditions,
-        monitor,
         settings.label_noise,
         settings.student_samples,
     )
@@ -275,6 +271,15 @@ EXPERIMENT = Experiment(
     page="balance",
     named_by=("alpha",),
     claims=(Claim("balance", mixture, takeaway=4),),
+    merges_over=(
+        "temperature",
+        "alphas",
+        "teacher_hidden",
+        "teacher_labels",
+        "label_noise",
+        "seeds",
+        "first_seed",
+    ),
 )
 
 MAP = Experiment(

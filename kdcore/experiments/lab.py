@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.distillation import agreement, train_teachers
+from kdcore.distillation import Teachers, agreement, plan_teachers
 from kdcore.experiments.result import (
     Experiment,
     Measured,
@@ -17,12 +17,12 @@ from kdcore.experiments.result import (
     accuracy_columns,
     entropy_curve,
     measured_curve,
+    plan_students,
     teacher_samples,
-    train_students,
 )
 from kdcore.losses import soft_labels
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, Planned, planned
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -118,13 +118,12 @@ class MeasuredLab(Measured):
 LabResult = Result[LabSettings, MeasuredLab]
 
 
-def lab(settings: LabSettings, monitor: Monitor = SILENT) -> MeasuredLab:
+@planned
+def lab(settings: LabSettings) -> Plan[MeasuredLab]:
     """Train a teacher and two students per seed and compare the students, paired by seed."""
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
-    )
-    students = train_students(
+    teachers = yield from lab_teachers.plan(settings)
+    students = yield from plan_students(
         dataset,
         teachers,
         seeds,
@@ -132,7 +131,6 @@ def lab(settings: LabSettings, monitor: Monitor = SILENT) -> MeasuredLab:
         settings.student_hidden,
         (settings.temperature, settings.temperature),
         (1.0, settings.alpha),
-        monitor,
         samples=settings.student_samples,
     )
     agrees = agreement(students.test_logits, teachers.test_logits.unsqueeze(1))
@@ -182,4 +180,47 @@ def _entropy_of(settings: LabSettings, teacher_logits: Tensor) -> MeasuredCurve:
     return curve
 
 
-EXPERIMENT = Experiment("lab", LabSettings, lab, page="lab", named_by=("network",))
+#: Teachers are trained ahead of need for so many seeds at most: 16 MB for all widths of a slider.
+MOST_SEEDS_AHEAD = 20
+
+
+def teachers_ahead(
+    settings: LabSettings,
+) -> list[tuple[Planned[LabSettings, Teachers], LabSettings]]:
+    """Return the teachers that the next move of the slider may ask for, the nearest first.
+
+    None for seeds that were drawn: who drew them will draw others next.
+    """
+    usual = settings.first_seed == LabSettings.first_seed
+    if (
+        not usual
+        or settings.seeds > MOST_SEEDS_AHEAD
+        or settings.teacher_hidden not in TEACHER_WIDTHS
+    ):
+        return []
+    here = TEACHER_WIDTHS.index(settings.teacher_hidden)
+    others = [hidden for hidden in TEACHER_WIDTHS if hidden != settings.teacher_hidden]
+    others.sort(key=lambda hidden: abs(TEACHER_WIDTHS.index(hidden) - here))
+    return [(lab_teachers, replace(settings, teacher_hidden=hidden)) for hidden in others]
+
+
+@planned
+def lab_teachers(settings: LabSettings) -> Plan[Teachers]:
+    """Train the teachers of a run of the Lab."""
+    dataset = digits(settings.split)
+    return (
+        yield from plan_teachers(
+            dataset, settings.teacher_hidden, settings.seed_numbers, teacher_samples(dataset)
+        )
+    )
+
+
+EXPERIMENT = Experiment(
+    "lab",
+    LabSettings,
+    lab,
+    page="lab",
+    named_by=("network",),
+    merges_over=("temperature", "alpha", "teacher_hidden", "seeds", "first_seed"),
+    ahead=teachers_ahead,
+)

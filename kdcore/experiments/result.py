@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -13,20 +13,17 @@ from torch import Tensor
 from kdcore.claims import Claim, Judgement
 from kdcore.data import Dataset, few_labels, noisy_labels
 from kdcore.distillation import (
-    Response,
     Teachers,
     Trained,
     agreement,
     kl_to_teacher,
-    layer_sizes,
-    train_and_test,
+    plan_conditions,
 )
 from kdcore.losses import entropy, soft_labels
-from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, LearningCurve, Monitor
-from kdcore.settings import STUDENT_SAMPLES, TEACHER_EPOCHS, CheckedSettings
+from kdcore.plans import Plan, Planned, carry_out, carry_out_together
+from kdcore.settings import STUDENT_SAMPLES, TEACHER_EPOCHS, CheckedSettings, List
 from kdcore.statistics import Interval, mean_interval, paired_difference, verdict, verdicts
-from kdcore.training import TrainingSettings
 from kdcore.words import words
 
 Row = dict[str, Any]
@@ -54,6 +51,9 @@ class Measured:
     #: The learning curve of each row's condition.
     curves: list[MeasuredCurve] | None = None
 
+
+#: Something that could be done ahead of need: a function of settings and a monitor, and settings.
+Preparation = tuple[Callable[[Any, Monitor], object], Hashable]
 
 S = TypeVar("S", bound=CheckedSettings)
 M = TypeVar("M", bound=Measured)
@@ -142,18 +142,70 @@ class Experiment(Generic[S, M]):
     stands_for: Callable[[Result[S, M]], Result[Any, Any]] | None = None
     #: Whether the list of a visit's runs keeps it: one that is broken on purpose says nothing.
     listed: bool = True
+    #: Settings in which runs may differ and still have students that train as one stack; lists
+    #: must be as long. There are none unless the function is :class:`~kdcore.plans.Planned`.
+    merges_over: tuple[str, ...] = ()
+    #: What the next run may need that could be prepared while there is nothing else to do:
+    #: functions of settings and a monitor, with their settings.
+    ahead: Callable[[S], Iterable[Preparation]] | None = None
 
     @property
     def question(self) -> str:
         """What the experiment asks."""
         return str(words(self.page)["experiments"][self.name]["question"])
 
-    def run(self, settings: S, monitor: Monitor = SILENT) -> Result[S, M]:
-        """Run the experiment and time it; the verdicts of its table are made together."""
+    @property
+    def run(self) -> Run[S, M]:
+        """What runs the experiment: a function of settings and, if given, a monitor."""
+        return Run(self)
+
+
+@dataclass(frozen=True)
+class Run(Generic[S, M]):
+    """Runs an experiment and times it; the verdicts of a run's table are made together.
+
+    A function like any other, and one that can be called for several settings at once.
+    """
+
+    experiment: Experiment[S, M]
+
+    def __call__(self, settings: S, monitor: Monitor = SILENT) -> Result[S, M]:
         started = time.perf_counter()
-        measured = self.function(settings, monitor)
+        return self._result(settings, self.experiment.function(settings, monitor), started)
+
+    def kind(self, settings: S) -> Hashable:
+        """Return what runs have in common that are better made together; ``None`` if none are."""
+        experiment = self.experiment
+        if not experiment.merges_over:
+            return None
+        return tuple(
+            len(value) if isinstance(parameter, List) and name in experiment.merges_over else value
+            for name, parameter in settings.parameters().items()
+            for value in [getattr(settings, name)]
+            if isinstance(parameter, List) or name not in experiment.merges_over
+        )
+
+    def together(
+        self, settings: Sequence[S], monitors: Sequence[Monitor]
+    ) -> list[Result[S, M] | Exception]:
+        """Make several runs, each with what it would have found alone, or why it has ended."""
+        function, started = self.experiment.function, time.perf_counter()
+        if not isinstance(function, Planned):
+            raise TypeError(f"{self.experiment.name} is not written as a plan")
+        found = carry_out_together([function.plan(each) for each in settings], monitors)
+        return [
+            measured if isinstance(measured, Exception) else self._result(each, measured, started)
+            for each, measured in zip(settings, found, strict=True)
+        ]
+
+    def ahead(self, settings: S) -> Iterable[Preparation]:
+        """Return what could be prepared once this run was made; see :class:`Experiment`."""
+        ahead = self.experiment.ahead
+        return () if ahead is None else ahead(settings)
+
+    def _result(self, settings: S, measured: M, started: float) -> Result[S, M]:
         mark_together(measured.rows, len(settings.seed_numbers))
-        return Result(self, settings, measured, time.perf_counter() - started)
+        return Result(self.experiment, settings, measured, time.perf_counter() - started)
 
 
 #: A run of any experiment.
@@ -172,11 +224,29 @@ def train_students(
     label_noise: float = 0.0,
     samples: int = int(STUDENT_SAMPLES.default),
 ) -> Trained:
+    """Carry out :func:`plan_students` alone."""
+    plan = plan_students(
+        dataset, teachers, seeds, labels, hidden, temperatures, alphas, label_noise, samples
+    )
+    return carry_out(plan, monitor)
+
+
+def plan_students(
+    dataset: Dataset,
+    teachers: Teachers | Sequence[Teachers],
+    seeds: tuple[int, ...],
+    labels: int,
+    hidden: tuple[int, ...],
+    temperatures: Sequence[float],
+    alphas: Sequence[float],
+    label_noise: float = 0.0,
+    samples: int = int(STUDENT_SAMPLES.default),
+) -> Plan[Trained]:
     """Train one student a seed and condition on the seed's few labelled images.
 
     The conditions are the pairs of ``temperatures`` and ``alphas``; α = 1 is the hard-label
-    baseline. Each seed has its own teacher, labelled images, initial weights and batch order,
-    the same in every condition.
+    baseline, which is kept for the next run that has the same. Each seed has its own teacher,
+    labelled images, initial weights and batch order, the same in every condition.
 
     Parameters
     ----------
@@ -192,14 +262,11 @@ def train_students(
         teacher_logits = teachers.training_logits
     else:
         teacher_logits = torch.stack([each.training_logits for each in teachers], dim=1)
-    return train_and_test(
-        dataset,
-        MLPStack.initialise(layer_sizes(dataset, hidden), seeds, len(alphas)),
-        rows,
-        Response(seen, teacher_logits, temperatures, alphas),
-        TrainingSettings(samples),
-        monitor,
-        "students",
+    drawn = labels, label_noise
+    return (
+        yield from plan_conditions(
+            dataset, teacher_logits, seeds, rows, seen, hidden, temperatures, alphas, samples, drawn
+        )
     )
 
 

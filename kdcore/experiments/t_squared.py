@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, from_verdict
 from kdcore.data import digits
-from kdcore.distillation import train_teachers
+from kdcore.distillation import plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -17,11 +17,11 @@ from kdcore.experiments.result import (
     Row,
     accuracy_columns,
     difference,
+    plan_students,
     teacher_samples,
-    train_students,
 )
 from kdcore.losses import alpha_without_factor, soft_gradient
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -57,7 +57,8 @@ class TSquaredMeasured(Measured):
     gradients: Tensor | None = None
 
 
-def t_squared(settings: TSquaredSettings, monitor: Monitor = SILENT) -> TSquaredMeasured:
+@planned
+def t_squared(settings: TSquaredSettings) -> Plan[TSquaredMeasured]:
     """Compare soft gradients, and the students they teach, with the factor T² and without it.
 
     Gradients are those of the trained hard-label student's logits towards its teacher, over the
@@ -70,15 +71,15 @@ def t_squared(settings: TSquaredSettings, monitor: Monitor = SILENT) -> TSquared
     to be multiplied by T² when both kinds of labels are used.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
     conditions = [
         (T, squared, settings.alpha if squared else alpha_without_factor(settings.alpha, T))
         for T in settings.temperatures
         for squared in (True, False)
     ]
-    students = train_students(
+    students = yield from plan_students(
         dataset,
         teachers,
         seeds,
@@ -86,7 +87,6 @@ def t_squared(settings: TSquaredSettings, monitor: Monitor = SILENT) -> TSquared
         settings.student_hidden,
         (1.0, *(T for T, _, _ in conditions)),
         (1.0, *(alpha for _, _, alpha in conditions)),
-        monitor,
         samples=settings.student_samples,
     )
     hard_logits, baseline = students.test_logits[:, 0], students.accuracy[:, 0]
@@ -190,4 +190,5 @@ EXPERIMENT = Experiment(
     page="anatomy",
     named_by=("temperature", "factor"),
     claims=(Claim("factor", factor, takeaway=3),),
+    merges_over=("temperatures", "alpha", "teacher_hidden", "seeds", "first_seed"),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row
 from kdcore.data import digits
-from kdcore.distillation import train_teachers
+from kdcore.distillation import plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -16,11 +16,11 @@ from kdcore.experiments.result import (
     difference,
     fidelity_columns,
     measured_curve,
+    plan_students,
     soft_label_entropy,
     teacher_samples,
-    train_students,
 )
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -48,7 +48,8 @@ class TemperatureSettings(Settings):
         return self.teacher_work(self.teacher_hidden) + students
 
 
-def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Measured:
+@planned
+def temperature(settings: TemperatureSettings) -> Plan[Measured]:
     """Compare students taught at several temperatures with the same students on hard labels.
 
     A high temperature asks more of a student: to match every logit of its teacher. A tiny student
@@ -61,13 +62,13 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Mea
     worked clearly better than higher and lower ones; with 300, all above 8 were alike.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
     # Condition 0 is the baseline: α = 1, where the temperature has no say.
     temperatures = (1.0, *settings.temperatures)
     alphas = (1.0, *[settings.alpha] * len(settings.temperatures))
-    students = train_students(
+    students = yield from plan_students(
         dataset,
         teachers,
         seeds,
@@ -75,7 +76,6 @@ def temperature(settings: TemperatureSettings, monitor: Monitor = SILENT) -> Mea
         settings.student_hidden,
         temperatures,
         alphas,
-        monitor,
         samples=settings.student_samples,
     )
     rows: list[Row] = []
@@ -186,4 +186,5 @@ EXPERIMENT = Experiment(
     page="temperature",
     named_by=("temperature",),
     claims=(Claim("temperature", sweet_spot, takeaway=2),),
+    merges_over=("temperatures", "alpha", "teacher_hidden", "seeds", "first_seed"),
 )

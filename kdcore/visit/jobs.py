@@ -6,15 +6,16 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Hashable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 
-from kdcore.memory import bytes_held, run_bytes, run_work
+from kdcore.memory import LEAST_RUN_BYTES, bytes_held, run_bytes, run_work
 from kdcore.monitor import LearningCurve, Monitor
 from kdcore.store import BoundedStore, clear_all
 from kdcore.training import Cancelled
@@ -24,10 +25,20 @@ from kdcore.words import Refusal
 
 Settings = TypeVar("Settings", bound=Hashable)
 ResultT = TypeVar("ResultT")
+#: Something to be done ahead of need: a function like a job's, and its settings.
+Preparation = tuple[Callable[[Any, Monitor], object], Hashable]
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 
 #: Multiply-adds up to which a run is small: a few seconds on one core.
 SMALL_WORK = 1e11
+#: Multiply-adds up to which small runs are run together, so that nobody waits long for the others.
+TOGETHER_WORK = 2 * SMALL_WORK
+#: And the share of memory that they may take.
+TOGETHER_SHARE = 1 / 8
+#: Workers share what waits; but together so many cost less than twice a half of them would.
+TOGETHER_AT_LEAST = 8
+#: What may wait to be done ahead of need; the oldest makes room.
+MOST_AHEAD = 16
 #: Share of its worker's time that a large run gives to small ones while any wait.
 LENT_SHARE = 0.8
 #: How often it is looked whether visitors are still there.
@@ -48,6 +59,30 @@ class DoesNotFit(Refusal):
 
     def __init__(self, needed: int, free: int) -> None:
         super().__init__("does_not_fit", needed=_mb(needed), free=_mb(free))
+
+
+class RunsTogether(Protocol):
+    """A job's function that can make several runs at once, for less than one after the other.
+
+    What each finds is, to the last bit, what it would have found alone.
+    """
+
+    def __call__(self, settings: Any, monitor: Monitor) -> Any:
+        """Make one run."""
+        ...
+
+    def kind(self, settings: Any) -> Hashable:
+        """Return what runs have in common that are better made together; ``None`` if none are."""
+        ...
+
+    def together(
+        self, settings: Sequence[Any], monitors: Sequence[Monitor]
+    ) -> Sequence[Any | Exception]:
+        """Make several runs; return what each has found, or why it has ended.
+
+        A run whose monitor asks to stop leaves the others alone.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,6 +118,8 @@ class Job(Generic[ResultT]):
     memory: int
     #: When it was first asked for, in seconds of the pool's clock.
     since: float
+    #: What it has in common with jobs that it is better run with; ``None`` if with none.
+    kind: Hashable
     _pool: JobPool = field(repr=False)
     _look: Look[ResultT] = field(default_factory=lambda: Look("waiting"), repr=False)
     _ended: Event = field(default_factory=Event, repr=False)
@@ -143,6 +180,28 @@ class Job(Generic[ResultT]):
         self._ended.set()
 
 
+@dataclass(eq=False)
+class _Turn:
+    """Jobs that run together on one worker, mostly a single one."""
+
+    jobs: Sequence[Job[Any]]
+    #: Whether the worker is that of another turn.
+    is_lent: bool = False
+    #: What is done ahead of need, with no job.
+    ahead: Preparation | None = None
+
+    @property
+    def memory(self) -> int:
+        """Bytes that all of them are expected to take."""
+        if self.ahead is not None:
+            return run_bytes(self.ahead[1])
+        return LEAST_RUN_BYTES + sum(job.memory - LEAST_RUN_BYTES for job in self.jobs)
+
+    @property
+    def is_large(self) -> bool:
+        return any(job.is_large for job in self.jobs)
+
+
 class JobPool:
     """Runs pure functions of frozen settings on a few workers, and shares these fairly.
 
@@ -151,6 +210,11 @@ class JobPool:
     - Visitors take turns, small runs first (:class:`~kdcore.visit.line.Line`). A large run lends
       its worker to small ones between two batches: its thread runs them itself. So nothing waits
       for anything, and there is nothing to lock up.
+    - Small runs that wait and can be made together are, if their function :class:`RunsTogether`;
+      nothing waits for company.
+    - A worker with nothing else to do prepares what the next runs may need, as far as the function
+      of a run that was done says so by ``ahead(settings)``: pairs of a function like a job's and
+      its settings. One does so at a time, and stops within one batch when a job waits for it.
     - A job stops within one batch when nobody waits for it any more: when all have released it,
       or have not been heard of for some seconds.
     - A run starts when its memory is there, by its settings' ``memory()`` in bytes.
@@ -172,6 +236,9 @@ class JobPool:
         be sent there; :meth:`Job.report` and :meth:`Job.look` are its other end.
     room
         The memory there is; the process's unless given.
+    ahead
+        Whether to prepare anything ahead of need; what the environment says unless given. Other
+        executors do not.
     silence
         Seconds after which a visitor who is not heard of has gone.
     is_present
@@ -191,6 +258,7 @@ class JobPool:
         executor: Executor | None = None,
         monitor: Callable[[Job[Any]], Monitor] | None = None,
         room: machine.Room | None = None,
+        ahead: bool | None = None,
         silence: float = 8.0,
         is_present: Callable[[Hashable], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -209,6 +277,7 @@ class JobPool:
         self._kept: BoundedStore[Hashable, Job[Any]] = BoundedStore(
             kept, kept_bytes, lambda job: job._held
         )
+        self._prepares = self._lends and (machine.trains_ahead() if ahead is None else ahead)
         self._silence = silence
         self._is_present = is_present
         self._clock = clock
@@ -221,10 +290,10 @@ class JobPool:
         self._wanted: dict[Hashable, Job[Any]] = {}
         #: Which job each visitor waits for in each place.
         self._places: dict[tuple[Hashable, Hashable], Job[Any]] = {}
-        #: Jobs that a function is still at work for, whether anybody wants them or not.
-        self._running: set[Job[Any]] = set()
-        #: Those of them that run on the worker of another.
-        self._lent: set[Job[Any]] = set()
+        #: What functions are still at work for, whether anybody wants it or not.
+        self._running: set[_Turn] = set()
+        #: What idle workers may do, in this order.
+        self._ahead: OrderedDict[Preparation, None] = OrderedDict()
         self._heard: dict[Hashable, float] = {}
         #: Whether a small job waits; read without the lock, before every batch.
         self._small_waits = False
@@ -263,6 +332,7 @@ class JobPool:
         """
         key = (function, settings)
         work, memory = run_work(settings), run_bytes(settings)
+        kind = _kind(function, settings)
         claim = (visitor, key if place is None else place)
         with self._lock:
             before = self._places.get(claim)
@@ -275,7 +345,7 @@ class JobPool:
                 job = self._wanted.get(key) or self._kept.get(key)
                 if job is None:
                     self._check_queue(visitor)
-                    job = Job(key, work, memory, self._clock(), self)
+                    job = Job(key, work, memory, self._clock(), kind, self)
                     if memory > (best := self._room.at_best(job.is_large)):
                         raise DoesNotFit(memory, best)
                     if self._is_shut:
@@ -354,10 +424,10 @@ class JobPool:
         job._claims.clear()
         job._settle(look)
 
-    def _choose(self, only_small: bool = False) -> Job[Any] | None:
-        """Take the job out of the line that can start now, if there is one."""
-        promised = sum(job.memory for job in self._running)
-        larges = sum(job.is_large for job in self._running)
+    def _choose(self, only_small: bool = False) -> _Turn | None:
+        """Take the job out of the line that can start now, if there is one, and its company."""
+        promised = sum(turn.memory for turn in self._running)
+        larges = sum(turn.is_large for turn in self._running)
         order = self._line.order(self._clock())
         self._small_waits = any(not job.is_large for job in order)
         may_be_large = not only_small and (self._lends or larges < max(1, self.workers - 1))
@@ -371,11 +441,52 @@ class JobPool:
                 # It waits for room. Small ones go on; another large one would only take it.
                 may_be_large = False
                 continue
-            self._line.serve(job)
-            self._running.add(job)
-            job._look = Look("running")
-            return job
+            turn = _Turn(self._company(job, order, promised))
+            for each in turn.jobs:
+                self._line.serve(each)
+                each._look = Look("running")
+            self._running.add(turn)
+            self._small_waits = any(not each.is_large for each in self._line)
+            return turn
         return None
+
+    def _choose_ahead(self) -> _Turn | None:
+        """Take what can be done ahead of need, if nobody waits and nobody does any."""
+        if self._line or not self._ahead or any(turn.ahead for turn in self._running):
+            return None
+        preparation, _ = self._ahead.popitem(last=False)
+        turn = _Turn([], ahead=preparation)
+        if not self._room.fits(turn.memory, sum(turn.memory for turn in self._running)):
+            return None
+        self._running.add(turn)
+        return turn
+
+    def _is_needed(self) -> bool:
+        """Say whether a job waits for the worker that does something ahead; without the lock."""
+        return self._is_shut or (len(self._line) > 0 and len(self._running) >= self.workers)
+
+    def _company(
+        self, first: Job[Any], order: Sequence[Job[Any]], promised: int
+    ) -> Sequence[Job[Any]]:
+        """Return a job that can start, and those that are better run with it, in their order."""
+        company = [first]
+        if first.kind is None or first.is_large:
+            return company
+        alike = [job for job in order if job.kind == first.kind and not job.is_large]
+        most = max(TOGETHER_AT_LEAST, -(-len(alike) // self.workers))
+        for job in alike:
+            if job is first:
+                continue
+            memory = _Turn([*company, job]).memory
+            if (
+                len(company) >= most
+                or sum(each.work for each in company) + job.work > TOGETHER_WORK
+                or memory > self._room.limit * TOGETHER_SHARE
+                or not self._room.fits(memory, promised)
+            ):
+                break
+            company.append(job)
+        return company
 
     def _fits(self, job: Job[Any], promised: int) -> bool:
         return self._room.fits(job.memory, promised, job.is_large)
@@ -387,68 +498,103 @@ class JobPool:
         was_cleared = False
         while True:
             with self._lock:
-                if self._is_shut or len(self._running - self._lent) >= self.workers:
+                busy = sum(not turn.is_lent for turn in self._running)
+                if self._is_shut or busy >= self.workers:
                     return
-                job = self._choose()
-                if job is None and (self._running or not self._line):
+                turn = self._choose() or self._choose_ahead()
+                if turn is None and (self._running or not self._line):
                     return
-                stuck = self._line.order(self._clock())[0] if job is None else None
+                stuck = self._line.order(self._clock())[0] if turn is None else None
                 if stuck is not None and was_cleared:
                     free = self._room.free(stuck.is_large)
                     self._end(stuck, Look("failed", error=DoesNotFit(stuck.memory, free)))
-            if job is not None:
-                self._start(job)
+            if turn is not None:
+                self._start(turn)
             elif not was_cleared:
                 clear_all()
                 machine.give_back()
                 was_cleared = True
 
-    def _start(self, job: Job[Any]) -> None:
-        function, settings = job.key
+    def _start(self, turn: _Turn) -> None:
         try:
-            future = self._executor.submit(_compute, function, settings, self._monitor(job))
+            future = self._executor.submit(*self._call(turn))
         except RuntimeError:  # the executor was shut down: the process ends
             self._stop_all()
-            self._finish(job, Look("stopped"))
+            self._finish(turn, [Look("stopped")] * max(1, len(turn.jobs)))
         else:
-            future.add_done_callback(lambda ended: self._finish(job, _outcome(ended)))
+            future.add_done_callback(
+                lambda ended: self._finish(turn, _outcomes(ended, max(1, len(turn.jobs))))
+            )
 
-    def _finish(self, job: Job[Any], look: Look[Any]) -> None:
+    def _call(self, turn: _Turn) -> tuple[Any, ...]:
+        """Return what a worker is to call; the call gives a list, one outcome a job."""
+        if turn.ahead is not None:
+            return _compute, turn.ahead[0], [turn.ahead[1]], [_UntilNeeded(self)]
+        function = turn.jobs[0].key[0]
+        settings = [job.key[1] for job in turn.jobs]
+        return _compute, function, settings, [self._monitor(job) for job in turn.jobs]
+
+    def _finish(self, turn: _Turn, looks: Sequence[Look[Any]]) -> None:
         """Hear that a function has returned."""
-        if look.error is not None:
-            _note(look.error, job)
-        held = bytes_held(look.result)
+        if turn.ahead is not None:
+            self._finish_ahead(turn, turn.ahead, looks[0])
+            return
+        for job, look in zip(turn.jobs, looks, strict=True):
+            if look.error is not None:
+                _note(look.error, job)
+        held = [bytes_held(look.result) for look in looks]
+        preparations = [
+            preparation
+            for job, look in zip(turn.jobs, looks, strict=True)
+            if look.state == "done" and self._prepares
+            for preparation in _preparations(*job.key)
+        ]
         with self._lock:
-            self._running.discard(job)
-            self._lent.discard(job)
-            if look.state == "done" and not job._ended.is_set():
-                job._held = held
-                self._kept.put(job.key, job)
-            self._end(job, look)
+            self._running.discard(turn)
+            for job, look, size in zip(turn.jobs, looks, held, strict=True):
+                if look.state == "done" and not job._ended.is_set():
+                    job._held = size
+                    self._kept.put(job.key, job)
+                self._end(job, look)
+            for preparation in preparations:
+                self._ahead[preparation] = None
+            while len(self._ahead) > MOST_AHEAD:
+                self._ahead.popitem(last=False)
             now = self._clock()
-            is_due = job.memory > LARGE_BYTES or now > self._next_give_back
+            is_due = turn.memory > LARGE_BYTES or now > self._next_give_back
             if is_due:
                 self._next_give_back = now + GIVE_BACK_SECONDS
         if is_due:
             machine.give_back()
         self._start_what_can()
 
+    def _finish_ahead(self, turn: _Turn, ahead: Preparation, look: Look[Any]) -> None:
+        with self._lock:
+            self._running.discard(turn)
+            if look.state == "stopped" and not self._is_shut:
+                self._ahead[ahead] = None
+                self._ahead.move_to_end(ahead, last=False)
+        if look.error is not None:
+            _log.warning("%s failed ahead of need", ahead[1], exc_info=look.error)
+        self._start_what_can()
+
     def _lend(self) -> float:
         """Run a small job in the thread of a large one; return the seconds that it took."""
         started = self._clock()
         with self._lock:
-            job = None if self._is_shut else self._choose(only_small=True)
-            if job is not None:
-                self._lent.add(job)
-        if job is not None:
+            turn = None if self._is_shut else self._choose(only_small=True)
+            if turn is not None:
+                turn.is_lent = True
+        if turn is not None:
             future: Future[Any] = Future()
+            compute, *arguments = self._call(turn)
             try:
                 # A training records nothing for autograd, but the other run is none of its own.
                 with torch.enable_grad():
-                    future.set_result(_compute(*job.key, self._monitor(job)))
+                    future.set_result(compute(*arguments))
             except BaseException as error:
                 future.set_exception(error)
-            self._finish(job, _outcome(future))
+            self._finish(turn, _outcomes(future, len(turn.jobs)))
         return self._clock() - started
 
     def _report(self, job: Job[Any], look: Look[Any]) -> None:
@@ -523,6 +669,17 @@ class _Watch(Monitor):
         return is_its_own and self._lent <= 1 + own * LENT_SHARE / (1 - LENT_SHARE)
 
 
+class _UntilNeeded(Monitor):
+    """Stops what is done ahead of need as soon as its worker is needed."""
+
+    def __init__(self, pool: JobPool) -> None:
+        self._pool = pool
+
+    def is_cancelled(self) -> bool:
+        self._pool._sweep_if_due()
+        return self._pool._is_needed()
+
+
 _shared: JobPool | None = None
 _shared_lock = Lock()
 
@@ -545,21 +702,52 @@ def shared_pool(is_present: Callable[[Hashable], bool] | None = None) -> JobPool
         return _shared
 
 
+def _kind(function: Any, settings: Any) -> Hashable:
+    """Return what jobs have in common that are better run together; ``None`` if none are."""
+    kind = getattr(function, "kind", None)
+    own = None if kind is None else kind(settings)
+    return None if own is None else (function, own)
+
+
+def _preparations(function: Any, settings: Any) -> Iterable[Preparation]:
+    """Return what a run that was done says that the next ones may need."""
+    ahead = getattr(function, "ahead", None)
+    return () if ahead is None else ahead(settings)
+
+
 def _compute(
-    function: Callable[[Any, Monitor], ResultT], settings: Any, monitor: Monitor
-) -> ResultT:
-    """Run a job's function; this is what an executor gets, and may send elsewhere."""
-    if monitor.is_cancelled():
-        raise Cancelled
-    return function(settings, monitor)
+    function: Any, settings: Sequence[Any], monitors: Sequence[Monitor]
+) -> list[Any | Exception]:
+    """Run a job's function, or those of several jobs; return what each found or ended with.
+
+    This is what an executor gets, and may send elsewhere.
+    """
+    wanted = [i for i, monitor in enumerate(monitors) if not monitor.is_cancelled()]
+    outcomes: list[Any | Exception] = [Cancelled()] * len(settings)
+    if len(settings) == 1 and wanted:
+        return [function(settings[0], monitors[0])]
+    if wanted:
+        together = [settings[i] for i in wanted], [monitors[i] for i in wanted]
+        for i, outcome in zip(wanted, function.together(*together), strict=True):
+            outcomes[i] = outcome
+    return outcomes
 
 
-def _outcome(ended: Future[Any]) -> Look[Any]:
-    if ended.cancelled() or isinstance(ended.exception(), Cancelled):
-        return Look("stopped")
+def _outcomes(ended: Future[list[Any]], jobs: int) -> list[Look[Any]]:
+    """Return how each of some jobs ended that ran together."""
+    if ended.cancelled():
+        return [Look("stopped")] * jobs
     if (error := ended.exception()) is not None:
-        return Look("failed", error=error)
-    return Look("done", fraction=1.0, result=ended.result())
+        return [_outcome(error)] * jobs
+    return [_outcome(each) for each in ended.result()]
+
+
+def _outcome(found: Any) -> Look[Any]:
+    if isinstance(found, Cancelled):
+        return Look("stopped")
+    if isinstance(found, BaseException):
+        return Look("failed", error=found)
+    return Look("done", fraction=1.0, result=found)
 
 
 def _note(error: BaseException, job: Job[Any]) -> None:

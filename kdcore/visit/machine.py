@@ -30,6 +30,14 @@ def workers(root: Path = Path("/")) -> int:
     return max(1, min(cores(root), spare // WORKER_BYTES))
 
 
+def trains_ahead() -> bool:
+    """Return whether idle workers train what may be asked for next; not with ``KDCORE_AHEAD=0``."""
+    text = os.environ.get("KDCORE_AHEAD", "").strip() or "1"
+    if text not in ("0", "1"):
+        raise ValueError(f"KDCORE_AHEAD must be 0 or 1, not {text[:40]!r}")
+    return text == "1"
+
+
 def cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use: its affinity and quota, rounded down, 1 at least.
 
