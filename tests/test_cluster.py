@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Far longer than anything here takes; reached only if something hangs.
 PATIENCE = 60.0
 LAB, TEMPERATURE = EXPERIMENTS["lab"], EXPERIMENTS["temperature"]
-SMALL = {"seeds": 2, "student_samples": 320, "teacher_hidden": (8,)}
+SMALL = LabSettings(seeds=2, student_samples=320, teacher_hidden=(8,))
 #: Trains for minutes if nobody stops it.
 LONG = TemperatureSettings(teacher_hidden=(32,), student_samples=1_000_000, labels=900, seeds=20)
 
@@ -188,7 +188,7 @@ def draw_a_curve(settings: str, monitor: Monitor) -> str:
 def test_what_a_run_refuses_is_said_as_it_is_here(pool: JobPool) -> None:
     job = pool.submit(fail, "on purpose")
     assert job.wait(PATIENCE)
-    with pytest.raises(ValueError, match="^on purpose$"):
+    with pytest.raises(ValueError, match=r"^on purpose$"):
         job.result()
 
 
@@ -233,24 +233,24 @@ def test_a_lost_scheduler_is_said_and_runs_train_here_from_then_on(
 ) -> None:
     monkeypatch.setenv("KDCORE_SCHEDULER", doomed.address)
     monkeypatch.setattr(jobs, "_shared", None)
-    monkeypatch.setattr(jobs, "_shared_is_lost", lambda: False)
+    monkeypatch.setattr(jobs, "_shared_is_lost", None)
     pool = jobs.shared_pool()
     assert jobs.shared_pool() is pool
     running = pool.submit(TEMPERATURE.run, LONG)
-    waiting = pool.submit(LAB.run, LabSettings(**SMALL))
+    waiting = pool.submit(LAB.run, SMALL)
     eventually(lambda: running.look().fraction > 0)
     with caplog.at_level(logging.ERROR, "kdcore"):
         doomed.processes[0].kill()
         assert running.wait(PATIENCE)
     # Who watched a run that is lost is told; who waited only, is served by the next pool.
-    with pytest.raises(ClusterLost, match="cannot be reached any more. Ask for it once more"):
+    with pytest.raises(ClusterLost, match=r"cannot be reached any more\. Ask for it once more"):
         running.result()
     eventually(lambda: waiting.look().state == "stopped")
     assert f"The cluster at {doomed.address} is lost" in caplog.text
     here = jobs.shared_pool()
     assert here is not pool
     assert jobs.shared_pool() is here
-    assert done(here.submit(LAB.run, LabSettings(**SMALL))).rows
+    assert done(here.submit(LAB.run, SMALL)).rows
     assert here._lends  # threads of this process
     here.shutdown()
 
@@ -281,7 +281,7 @@ def test_without_a_scheduler_the_log_says_so_and_runs_train_here(
     monkeypatch.setenv("KDCORE_SCHEDULER", "tcp://127.0.0.1:9")
     monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(jobs, "_shared", None)
-    monkeypatch.setattr(jobs, "_shared_is_lost", lambda: False)
+    monkeypatch.setattr(jobs, "_shared_is_lost", None)
     pool = jobs.shared_pool()
     assert "No cluster: no scheduler answers at tcp://127.0.0.1:9" in caplog.text
     assert pool._lends

@@ -106,7 +106,7 @@ def _named(name: str) -> Experiment[Any, Any]:
     return experiments.EXPERIMENTS[name]
 
 
-def _by_name(experiment: Experiment[Any, Any]) -> tuple[Callable[[str], object], tuple[str]]:
+def _by_name(experiment: Experiment[Any, Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return _named, (experiment.name,)
 
 
@@ -250,7 +250,8 @@ class Cluster(Executor):
     # ---------------------------------------------------------------------- how functions end
 
     def _hear_end(self, future: Future[Any], there: Any) -> None:
-        result, error = None, None
+        result: Any = None
+        error: Exception | None = None
         try:
             result = there.result()
         except (CancelledError, TimeoutError, OSError) as gone:

@@ -525,8 +525,8 @@ class _Watch(Monitor):
 
 
 _shared: JobPool | None = None
-#: Says whether the cluster that the shared pool trains on is lost.
-_shared_is_lost: Callable[[], bool] = lambda: False
+#: Says whether the cluster that the shared pool trains on is lost; none if it trains here.
+_shared_is_lost: Callable[[], bool] | None = None
 _shared_lock = Lock()
 
 
@@ -553,8 +553,8 @@ def shared_pool(is_present: Callable[[Hashable], bool] | None = None) -> JobPool
                     _shared, _shared_is_lost = cluster.pool_on(address, is_present)
                 except cluster.NoCluster as trouble:
                     _log.error("No cluster: %s. Runs train in this process.", trouble)
-        if _shared is None or _shared_is_lost():
-            _shared, _shared_is_lost = JobPool(is_present=is_present), lambda: False
+        if _shared is None or (_shared_is_lost is not None and _shared_is_lost()):
+            _shared, _shared_is_lost = JobPool(is_present=is_present), None
         return _shared
 
 
