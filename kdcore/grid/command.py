@@ -133,7 +133,8 @@ def _write(plan: Plan, done: Mapping[int, Mapping[str, Any]], folder: Path) -> N
     write_parquet(columns, folder / RESULTS)
     summary = summarise(plan, columns)
     (folder / SUMMARY).write_text(write_csv(summary), "utf-8")
-    from kdcore.grid.picture import heat_map, write_page  # Plotly: a second that others need not wait
+    # Plotly takes a second to import, which no other command needs to wait for.
+    from kdcore.grid.picture import heat_map, write_page
 
     write_page(heat_map(plan, summary), folder / PICTURE)
     print(_table(summary[:MOST_LINES]))

@@ -41,7 +41,11 @@ def heat_map(plan: Plan, summary: Sequence[Row]) -> Figure:
         _add_layer(figure, layer, (across, down), column, most, visible=i == 0)
     if len(layers) > 1:
         figure.update_layout(updatemenus=[_menu(list(layers))])
-    about = ", ".join(f"{name} = {text}" for name, text in plan.fixed.items())
+    same = [axis for axis in plan.kind.named_by if len({row[axis] for row in rows}) == 1]
+    about = ", ".join(
+        [f"{axis} = {rows[0][axis]}" for axis in same]
+        + [f"{name} = {text}" for name, text in plan.fixed.items()]
+    )
     marks = "▲ helps, ▼ hurts: verdicts of the whole map together (Holm). " if gained else ""
     figure.update_layout(
         title={
