@@ -1,4 +1,4 @@
-"""The command line: ``python -m kdcore list`` and ``python -m kdcore run NAME``."""
+"""The command line: ``python -m kdcore list``, ``run NAME`` and ``grid NAME``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.result import AnyResult
+from kdcore.grid import command as grid
 from kdcore.monitor import LearningCurve, Monitor
 from kdcore.settings import help_of
 from kdcore.visit.tables import as_csv, finite
@@ -52,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Threads that wait for each other at barriers cost more than they give on few cores.
     torch.set_num_threads(1)
     try:
+        if options.command == "grid":
+            return grid.run(options, _settings_of(options.set))
         settings = experiment.settings.from_texts(_settings_texts(options))
         result = experiment.run(settings, ProgressLine())
     except ValueError as refusal:
@@ -66,8 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser(prog="python -m kdcore", description="Run an experiment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run")
+    parser = OneLineParser(prog="python -m kdcore", description="Run experiments.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run|grid")
     commands.add_parser("list", help="list the experiments with their settings")
     run = commands.add_parser("run", help="run one experiment")
     run.add_argument("name", metavar="NAME")
@@ -76,18 +79,25 @@ def _parser() -> OneLineParser:
     output = run.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print one JSON object")
     output.add_argument("--csv", action="store_true", help="print the table as CSV")
+    many = commands.add_parser("grid", help="run one experiment over many settings and seeds")
+    grid.add_arguments(many)
     return parser
 
 
 def _settings_texts(options: argparse.Namespace) -> dict[str, str]:
+    texts = _settings_of(options.set)
+    if options.seeds is not None:
+        texts["seeds"] = options.seeds
+    return texts
+
+
+def _settings_of(assignments: list[str]) -> dict[str, str]:
     texts = {}
-    for assignment in options.set:
+    for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise ValueError(f"--set takes key=value, not {assignment!r}")
         texts[key.strip()] = value.strip()
-    if options.seeds is not None:
-        texts["seeds"] = options.seeds
     return texts
 
 

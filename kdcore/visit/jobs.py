@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import traceback
@@ -681,6 +682,8 @@ class _UntilNeeded(Monitor):
 
 
 _shared: JobPool | None = None
+#: Says whether the cluster that the shared pool trains on is lost; none if it trains here.
+_shared_is_lost: Callable[[], bool] | None = None
 _shared_lock = Lock()
 
 
@@ -688,17 +691,27 @@ def shared_pool(is_present: Callable[[Hashable], bool] | None = None) -> JobPool
     """Return the one pool of this process, made when first asked for.
 
     It belongs to the process and to no cache: what anybody can clear must not make a second one.
+    Where ``KDCORE_SCHEDULER`` names a cluster it trains there; if that cannot be reached, or is
+    lost, it trains on threads of this process from then on, and the log says so.
 
     Parameters
     ----------
     is_present
         As in :class:`JobPool`; heard of when the pool is made.
     """
-    global _shared
+    global _shared, _shared_is_lost
     with _shared_lock:
         if _shared is None:
             machine.tame_malloc()
-            _shared = JobPool(is_present=is_present)
+            if address := os.environ.get("KDCORE_SCHEDULER", "").strip():
+                from kdcore.visit import cluster  # it takes what Dask takes
+
+                try:
+                    _shared, _shared_is_lost = cluster.pool_on(address, is_present)
+                except cluster.NoCluster as trouble:
+                    _log.error("No cluster: %s. Runs train in this process.", trouble)
+        if _shared is None or (_shared_is_lost is not None and _shared_is_lost()):
+            _shared, _shared_is_lost = JobPool(is_present=is_present), None
         return _shared
 
 
