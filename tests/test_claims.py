@@ -285,6 +285,8 @@ def patience_result(shortest: float, longest: float, noise: float = 0.001) -> An
     [
         (-0.05, 0.05, 0.001, "supported"),
         (-0.05, 0.0, 0.001, "supported"),  # as good, give or take less than a point
+        (-0.05, -0.005, 0.001, "supported"),
+        (-0.05, -0.02, 0.001, "contradicted"),  # two points are more than that
         (-0.05, -0.05, 0.001, "contradicted"),
         (0.05, -0.05, 0.001, "contradicted"),  # it is the longest training that counts
         (0.0, 0.0, 0.05, "undecided"),  # not told apart is not as good

@@ -274,7 +274,6 @@ EXPERIMENT = Experiment(
     merges_over=(
         "temperature",
         "alphas",
-        "teacher_hidden",
         "teacher_labels",
         "label_noise",
         "seeds",
