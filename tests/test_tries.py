@@ -165,3 +165,17 @@ def test_what_a_page_says_after_a_try_follows_from_its_table(name: str, number: 
                 assert row["gain"] - row["gain_ci"] > 0
             if row["verdict"] == "hurts":
                 assert row["gain"] + row["gain_ci"] < 0
+
+
+def test_a_try_starts_from_the_defaults_and_not_from_the_try_before() -> None:
+    page = run_of("dark_knowledge", {})
+    _, cool, no_hard_labels = words("dark_knowledge")["tries"]
+    assert "alpha" not in cool["set"]
+    for idea, alpha in ((no_hard_labels, 0.0), (cool, 0.3)):
+        next(b for b in page.button if b.label == idea["button"]).click()
+        page.run()
+        assert page.session_state["dark_knowledge.alpha"] == alpha
+        end = time.monotonic() + 300
+        while not page.button and time.monotonic() < end:
+            page.run()
+    assert page.session_state["dark_knowledge.temperature"] == cool["set"]["temperature"]
