@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -27,6 +27,7 @@ from kdcore.monitor import Monitor
 from kdcore.settings import TEACHER_WIDTHS
 from kdcore.store import clear_all
 from kdcore.visit import machine
+from kdcore.visit.jobs import JobPool
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -68,6 +69,39 @@ def compare(what: str, runs: Sequence[LabSettings], knows_teachers: bool, rounds
         print(f"  {way:12} {middle:6.2f} CPU s, {middle / together:5.2f} × together", flush=True)
 
 
+def one_by_one(settings: LabSettings, monitor: Monitor) -> object:
+    """Run the Lab as a function that nobody knows how to merge."""
+    return LAB.run(settings, monitor)
+
+
+def through_the_pool(runs: Sequence[LabSettings], rounds: int) -> None:
+    """Print how long visitors wait who all ask the pool at the same moment."""
+    print(f"{len(runs)} visitors ask the pool, each for another T, teachers known:")
+    waits: dict[str, list[float]] = {"one by one": [], "together": []}
+    spent = dict.fromkeys(waits, 0.0)
+    for _ in range(rounds):
+        for way, function in (("one by one", one_by_one), ("together", LAB.run)):
+            LAB.run(LabSettings())
+            pool = JobPool(silence=1e9, ahead=False)
+            asked, busy = time.perf_counter(), time.process_time()
+            jobs = [pool.submit(function, run, number) for number, run in enumerate(runs)]
+            waiting = set(jobs)
+            while waiting:
+                for job in [job for job in waiting if job.wait(0)]:
+                    waiting.discard(job)
+                    waits[way].append(time.perf_counter() - asked)
+                time.sleep(0.01)
+            spent[way] += (time.process_time() - busy) / rounds
+            pool.shutdown()
+    for way, seconds in waits.items():
+        middle, most = quantiles(seconds, n=20, method="inclusive")[9::9]
+        print(
+            f"  {way:12} {middle:6.2f} s in the middle, {most:6.2f} s at the 95th percentile, "
+            f"{spent[way]:.1f} CPU s",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Compare runs that differ in T, and in T and teacher."""
     parser = argparse.ArgumentParser(
@@ -79,6 +113,7 @@ def main() -> None:
     torch.set_num_threads(1)
     before = machine.resident_bytes()
     own_T = [LabSettings(temperature=0.5 + i / 2) for i in range(options.runs)]
+    through_the_pool(own_T, options.rounds)
     compare(f"{options.runs} runs, each another T", own_T, True, options.rounds)
     own_teacher = [
         LabSettings(temperature=2 + i % 5, teacher_hidden=TEACHER_WIDTHS[i % len(TEACHER_WIDTHS)])

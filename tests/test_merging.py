@@ -452,6 +452,7 @@ def test_what_runs_may_differ_in_is_what_they_set(name: str) -> None:
     assert isinstance(experiment.function, Planned)
     assert set(experiment.merges_over) <= set(experiment.settings.parameters())
     assert pickle.loads(pickle.dumps(experiment.function)) is experiment.function
+    assert pickle.loads(pickle.dumps(experiment.run)) == experiment.run
 
 
 def test_runs_are_of_one_kind_if_their_students_train_as_one_stack() -> None:

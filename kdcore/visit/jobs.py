@@ -36,7 +36,8 @@ SMALL_WORK = 1e11
 TOGETHER_WORK = 2 * SMALL_WORK
 #: And the share of memory that they may take.
 TOGETHER_SHARE = 1 / 8
-#: Workers share what waits; but together so many cost less than twice a half of them would.
+#: Workers share what waits. With more than so many a run costs hardly less than with so many, and
+#: with fewer it costs more.
 TOGETHER_AT_LEAST = 8
 #: What may wait to be done ahead of need; the oldest makes room.
 MOST_AHEAD = 16
