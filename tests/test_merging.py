@@ -478,6 +478,7 @@ class Wish:
 
     name: int
     kind: str = "alike"
+    teacher: str = ""
     multiply_adds: float = 0.0
     bytes: float = 0.0
 
@@ -505,6 +506,9 @@ class Together:
 
     def kind(self, settings: Wish) -> str | None:
         return settings.kind or None
+
+    def traits(self, settings: Wish) -> tuple[str]:
+        return (settings.teacher,)
 
     def together(
         self, settings: Sequence[Wish], monitors: Sequence[Monitor]
@@ -577,6 +581,19 @@ def test_only_what_is_alike_goes_together(
     assert all(job.wait(PATIENCE) for job in jobs)
     assert function.calls == [[0], [1, 3], [2, 5], [4], [6]]
     assert other.calls == [[7]]
+
+
+def test_who_has_most_in_common_with_the_first_goes_with_it(
+    pools: Callable[..., JobPool], function: Together
+) -> None:
+    each = TOGETHER_WORK / 3.5
+    wishes = [
+        Wish(i, teacher=teacher, multiply_adds=each) for i, teacher in enumerate("abcaba", start=1)
+    ]
+    jobs = waiting(pools(), function, wishes)
+    function.may_go_on.set()
+    assert all(job.wait(PATIENCE) for job in jobs)
+    assert function.calls == [[0], [1, 4, 6], [2, 5, 3]]
 
 
 def test_large_runs_go_alone(pools: Callable[..., JobPool], function: Together) -> None:

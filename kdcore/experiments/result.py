@@ -185,6 +185,10 @@ class Run(Generic[S, M]):
             if isinstance(parameter, List) or name not in experiment.merges_over
         )
 
+    def traits(self, settings: S) -> tuple[Hashable, ...]:
+        """Return what runs of one kind may have in common, too, and need to be trained once."""
+        return tuple(getattr(settings, name) for name in self.experiment.merges_over)
+
     def together(
         self, settings: Sequence[S], monitors: Sequence[Monitor]
     ) -> list[Result[S, M] | Exception]:

@@ -77,6 +77,10 @@ class RunsTogether(Protocol):
         """Return what runs have in common that are better made together; ``None`` if none are."""
         ...
 
+    def traits(self, settings: Any) -> Sequence[Hashable]:
+        """Return what runs of one kind may have in common, too: the more, the better together."""
+        ...
+
     def together(
         self, settings: Sequence[Any], monitors: Sequence[Monitor]
     ) -> Sequence[Any | Exception]:
@@ -122,6 +126,8 @@ class Job(Generic[ResultT]):
     since: float
     #: What it has in common with jobs that it is better run with; ``None`` if with none.
     kind: Hashable
+    #: What jobs of its kind may have in common with it, each in its place.
+    traits: Sequence[Hashable]
     _pool: JobPool = field(repr=False)
     _look: Look[ResultT] = field(default_factory=lambda: Look("waiting"), repr=False)
     _ended: Event = field(default_factory=Event, repr=False)
@@ -334,7 +340,7 @@ class JobPool:
         """
         key = (function, settings)
         work, memory = run_work(settings), run_bytes(settings)
-        kind = _kind(function, settings)
+        kind, traits = _kind(function, settings)
         claim = (visitor, key if place is None else place)
         with self._lock:
             before = self._places.get(claim)
@@ -347,7 +353,7 @@ class JobPool:
                 job = self._wanted.get(key) or self._kept.get(key)
                 if job is None:
                     self._check_queue(visitor)
-                    job = Job(key, work, memory, self._clock(), kind, self)
+                    job = Job(key, work, memory, self._clock(), kind, traits, self)
                     if memory > (best := self._room.at_best(job.is_large)):
                         raise DoesNotFit(memory, best)
                     if self._is_shut:
@@ -470,11 +476,16 @@ class JobPool:
     def _company(
         self, first: Job[Any], order: Sequence[Job[Any]], promised: int
     ) -> Sequence[Job[Any]]:
-        """Return a job that can start, and those that are better run with it, in their order."""
+        """Return a job that can start, and those that are better run with it.
+
+        Who has most in common with it comes first, such as its teacher: a worker that trains these
+        spares the other workers the same. All else being equal the line's order holds.
+        """
         company = [first]
         if first.kind is None or first.is_large:
             return company
         alike = [job for job in order if job.kind == first.kind and not job.is_large]
+        alike.sort(key=lambda job: _in_common(first.traits, job.traits), reverse=True)
         most = max(TOGETHER_AT_LEAST, -(-len(alike) // self.workers))
         for job in alike:
             if job is first:
@@ -716,11 +727,15 @@ def shared_pool(is_present: Callable[[Hashable], bool] | None = None) -> JobPool
         return _shared
 
 
-def _kind(function: Any, settings: Any) -> Hashable:
-    """Return what jobs have in common that are better run together; ``None`` if none are."""
-    kind = getattr(function, "kind", None)
-    own = None if kind is None else kind(settings)
-    return None if own is None else (function, own)
+def _kind(function: Any, settings: Any) -> tuple[Hashable, Sequence[Hashable]]:
+    """Return the kind and the traits of a job; the kind of one that goes alone is ``None``."""
+    if not hasattr(function, "together") or (own := function.kind(settings)) is None:
+        return None, ()
+    return (function, own), function.traits(settings)
+
+
+def _in_common(traits: Sequence[Hashable], others: Sequence[Hashable]) -> int:
+    return sum(one == other for one, other in zip(traits, others, strict=True))
 
 
 def _preparations(function: Any, settings: Any) -> Iterable[Preparation]:
