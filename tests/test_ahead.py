@@ -144,6 +144,33 @@ def test_who_finds_another_worker_free_lets_it_go_on(pools: Callable[..., JobPoo
     assert not prepares.stopped
 
 
+def test_while_others_train_nothing_goes_on_ahead_of_need(pools: Callable[..., JobPool]) -> None:
+    batches = 0
+
+    def prepares(settings: Any, monitor: Monitor) -> None:
+        nonlocal batches
+        while not monitor.is_cancelled():
+            batches += 1
+            time.sleep(0.001)
+        raise Cancelled
+
+    run = Run(Prepares(), lambda settings: [])
+    run.ahead = lambda settings: [(prepares, 1)] if settings == "a" else []  # type: ignore
+    pool = pools(workers=2)
+    assert pool.submit(run, "a").wait(PATIENCE)
+    eventually(lambda: batches > 3)
+    run.may_finish.clear()
+    job = pool.submit(run, "b")
+    eventually(lambda: job.look().state == "running")
+    time.sleep(0.02)
+    before = batches
+    time.sleep(0.1)
+    assert batches <= before + 1
+    run.may_finish.set()
+    assert job.wait(PATIENCE)
+    eventually(lambda: batches > before + 3)
+
+
 def test_two_who_come_have_both_workers(pools: Callable[..., JobPool]) -> None:
     prepares = Prepares(may_go_on=False)
     run = Run(prepares, lambda settings: [1] if settings == "a" else [])

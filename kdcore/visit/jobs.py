@@ -222,7 +222,8 @@ class JobPool:
       nothing waits for company.
     - A worker with nothing else to do prepares what the next runs may need, as far as the function
       of a run that was done says so by ``ahead(settings)``: pairs of a function like a job's and
-      its settings. One does so at a time, and stops within one batch when a job waits for it.
+      its settings. One does so at a time; it stands still while any job runs, and stops within
+      one batch when a job waits for its worker.
     - A job stops within one batch when nobody waits for it any more: when all have released it,
       or have not been heard of for some seconds.
     - A run starts when its memory is there, by its settings' ``memory()`` in bytes.
@@ -305,6 +306,8 @@ class JobPool:
         self._heard: dict[Hashable, float] = {}
         #: Whether a small job waits; read without the lock, before every batch.
         self._small_waits = False
+        #: Whether a job waits that has no worker or no room; read without the lock, too.
+        self._cannot_start = False
         self._is_shut = False
         # A stopped server must not wait for a training. The interpreter joins the workers before
         # it calls atexit's functions; this hook, private but old, comes before that.
@@ -470,8 +473,12 @@ class JobPool:
         return turn
 
     def _is_needed(self) -> bool:
-        """Say whether a job waits for the worker that does something ahead; without the lock."""
-        return self._is_shut or (len(self._line) > 0 and len(self._running) >= self.workers)
+        """Say whether a job waits for what something ahead of need has; without the lock."""
+        return self._is_shut or self._cannot_start
+
+    def _others_train(self) -> bool:
+        """Say whether anything runs beside what is done ahead of need; without the lock."""
+        return len(self._running) > 1
 
     def _company(
         self, first: Job[Any], order: Sequence[Job[Any]], promised: int
@@ -513,8 +520,11 @@ class JobPool:
             with self._lock:
                 busy = sum(not turn.is_lent for turn in self._running)
                 if self._is_shut or busy >= self.workers:
+                    self._cannot_start = len(self._line) > 0
                     return
-                turn = self._choose() or self._choose_ahead()
+                turn = self._choose()
+                self._cannot_start = turn is None and len(self._line) > 0
+                turn = turn or self._choose_ahead()
                 if turn is None and (self._running or not self._line):
                     return
                 stuck = self._line.order(self._clock())[0] if turn is None else None
@@ -683,14 +693,20 @@ class _Watch(Monitor):
 
 
 class _UntilNeeded(Monitor):
-    """Stops what is done ahead of need as soon as its worker is needed."""
+    """Holds what is done ahead of need while others train; stops it when its worker is needed.
+
+    It has a worker of its own, but no core: pages are drawn, too.
+    """
+
+    HOLD_SECONDS = 0.01
 
     def __init__(self, pool: JobPool) -> None:
         self._pool = pool
 
     def is_cancelled(self) -> bool:
-        self._pool._sweep_if_due()
-        return self._pool._is_needed()
+        while not (is_needed := self._pool._is_needed()) and self._pool._others_train():
+            time.sleep(self.HOLD_SECONDS)
+        return is_needed
 
 
 _shared: JobPool | None = None
