@@ -9,15 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 import torch
 
+from kdcore import __main__ as command_line
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import LabSettings
 from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.grid.plan import Plan
+from kdcore.grid.summary import figures_by_seed
+from kdcore.grid.work import train_cell
 from kdcore.monitor import LearningCurve, Monitor
 from kdcore.training import Cancelled
 from kdcore.visit import jobs
@@ -152,6 +158,48 @@ def say_who_after(seconds: float, monitor: Monitor) -> int:
     return os.getpid()
 
 
+def test_runs_are_trained_together_on_a_worker_with_the_figures_of_each_alone(
+    pool: JobPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+    start = pool._start
+
+    def note(turn: Any) -> None:
+        turns.append(len(turn.jobs))
+        start(turn)
+
+    monkeypatch.setattr(pool, "_start", note)
+    before = [pool.submit(say_who_after, 0.5 + i / 100) for i in range(2)]
+    each = [replace(SMALL, temperature=T) for T in (1.0, 2.0, 3.0)]
+    together = [pool.submit(LAB.run, settings) for settings in each]
+    for busy in before:
+        done(busy)
+    for settings, job in zip(each, together, strict=True):
+        there, here = done(job), LAB.run(settings)
+        assert there.rows == here.rows
+        ours, theirs = tensors_of(here.measured), tensors_of(there.measured)
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert 3 in turns
+
+
+def test_a_grid_on_a_cluster_keeps_what_a_grid_here_keeps(
+    machines: Machines, tmp_path: Path
+) -> None:
+    command = ["grid", "lab", "--over", "temperature=1,8", "--seeds", "4", "--block", "2"]
+    command += ["--set", "student_samples=320", "teacher_hidden=8", "--out", str(tmp_path)]
+    assert command_line.main([*command, "--scheduler", machines.address]) == 0
+    plan = Plan(
+        "lab",
+        {"student_samples": "320", "teacher_hidden": "8"},
+        {"temperature": ["1", "8"]},
+        seeds=4,
+        block=2,
+    )
+    here = {cell.number: train_cell("lab", cell.texts) for cell in plan.cells()}
+    table = pyarrow.parquet.read_table(tmp_path / "results.parquet")
+    assert table.to_pydict() == figures_by_seed(plan, here)
+
+
 # ------------------------------------------------------------------------------- progress and Stop
 
 
@@ -220,16 +268,37 @@ def die_once(note: str, monitor: Monitor) -> int:
     return 0
 
 
+class Doomed:
+    """A scheduler and a worker in one process, to lose."""
+
+    SCRIPT = """
+import time
+from distributed import LocalCluster
+options = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "protocol": "tcp"}
+cluster = LocalCluster(host="127.0.0.1", dashboard_address="127.0.0.1:0", **options)
+print(cluster.scheduler_address, flush=True)
+time.sleep(600)
+"""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.SCRIPT], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().strip()
+        assert self.address.startswith("tcp://")
+
+
 @pytest.fixture
-def doomed(tmp_path: Path) -> Iterator[Machines]:
-    """A cluster of one worker, to lose."""
-    made = Machines(tmp_path, 1)
+def doomed() -> Iterator[Doomed]:
+    made = Doomed()
     yield made
-    made.end()
+    made.process.kill()
+    made.process.communicate()
 
 
 def test_a_lost_scheduler_is_said_and_runs_train_here_from_then_on(
-    doomed: Machines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    doomed: Doomed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("KDCORE_SCHEDULER", doomed.address)
     monkeypatch.setattr(jobs, "_shared", None)
@@ -240,7 +309,7 @@ def test_a_lost_scheduler_is_said_and_runs_train_here_from_then_on(
     waiting = pool.submit(LAB.run, SMALL)
     eventually(lambda: running.look().fraction > 0)
     with caplog.at_level(logging.ERROR, "kdcore"):
-        doomed.processes[0].kill()
+        doomed.process.kill()
         assert running.wait(PATIENCE)
     # Who watched a run that is lost is told; who waited only, is served by the next pool.
     with pytest.raises(ClusterLost, match=r"cannot be reached any more\. Ask for it once more"):

@@ -106,8 +106,10 @@ def _named(name: str) -> Experiment[Any, Any]:
     return experiments.EXPERIMENTS[name]
 
 
-def _by_name(experiment: Experiment[Any, Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    return _named, (experiment.name,)
+def _by_name(experiment: Experiment[Any, Any]) -> tuple[Any, ...]:
+    if experiments.EXPERIMENTS.get(experiment.name) is experiment:
+        return _named, (experiment.name,)
+    return experiment.__reduce_ex__(4)  # type: ignore[return-value]  # not one that has a name
 
 
 # The experiment of a result that comes back is the one that is here, not a copy of it.
