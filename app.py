@@ -1,5 +1,10 @@
 """The door: the heavy imports once, then the navigation; nothing else."""
 
+# Before anything allocates in threads of its own: arenas that are there already stay.
+from kdcore.visit import machine  # isort: skip
+
+machine.tame_malloc()
+
 # First, since it settles how many threads the others use. All of them here, since at a cold start
 # many first visits would otherwise race through half-imported modules.
 import kdcore.experiments.lab  # noqa: F401  # isort: skip

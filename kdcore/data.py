@@ -21,6 +21,8 @@ PIXELS, CLASSES = 64, 10
 TRAINING_IMAGES_PER_CLASS = 90
 #: Images of the training pool.
 POOL = CLASSES * TRAINING_IMAGES_PER_CLASS
+#: All images, those for testing included.
+IMAGES = 1797
 
 
 @dataclass(frozen=True, eq=False)

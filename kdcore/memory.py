@@ -18,7 +18,7 @@ NUMBERS_A_PARAMETER = 5
 BYTES_A_NUMBER = 4
 
 #: What any run takes beside its networks: batches, labels, charts' figures.
-LEAST_RUN_BYTES = 8 * 2**20
+LEAST_RUN_BYTES = 16 * 2**20
 
 #: Samples that a network sees, where a run says its work only: few of them mean many networks.
 _SAMPLES = 12_000
@@ -74,6 +74,15 @@ def training_bytes(layer_sizes: tuple[int, ...], networks: int, examples: int) -
         For how many its logits are computed; their probabilities are held for a moment, too.
     """
     numbers = NUMBERS_A_PARAMETER * parameter_count(layer_sizes) + 3 * layer_sizes[-1] * examples
+    return BYTES_A_NUMBER * networks * numbers
+
+
+def kept_bytes(layer_sizes: tuple[int, ...], networks: int, examples: int) -> int:
+    """Return what stays of a stack that was trained: weights, and logits for some examples.
+
+    The parameters are as :func:`training_bytes` has them.
+    """
+    numbers = parameter_count(layer_sizes) + layer_sizes[-1] * examples
     return BYTES_A_NUMBER * networks * numbers
 
 

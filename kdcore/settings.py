@@ -7,15 +7,21 @@ from here; how it is called and explained stands in ``assets/lessons/en/settings
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Protocol, Self
 
-from kdcore.data import CLASSES, PIXELS, POOL
+from kdcore.data import CLASSES, IMAGES, PIXELS, POOL
+from kdcore.memory import LEAST_RUN_BYTES, kept_bytes, training_bytes
 from kdcore.models import parameter_count
 from kdcore.words import ENGLISH, Refusal, words
 
-#: Multiply-adds that one run may take, so that a class is safe from a single one of its visitors.
-WORK_LIMIT = 1e13
+#: Multiply-adds that one run may take, so that a class is safe from a single one of its visitors:
+#: about three minutes of one core, of which a newcomer's run is lent its share.
+WORK_LIMIT = 4e12
+
+#: Where the stacks that a run trains are noted while its work is added up; None otherwise.
+_stacks: ContextVar[list[tuple[tuple[int, ...], int]] | None] = ContextVar("stacks", default=None)
 
 #: Passes of a teacher through the training pool. Long enough to be confident, which is what makes
 #: temperature matter; every doubling costs as much again.
@@ -389,5 +395,34 @@ class Settings(CheckedSettings):
 
     def training_work(self, hidden: tuple[int, ...], conditions: int, samples: int) -> float:
         """Return the multiply-adds of training: forward, and twice as much backward."""
-        parameters = parameter_count((self.inputs, *hidden, self.outputs))
-        return 3.0 * parameters * self.seeds * conditions * samples
+        sizes = self.layer_sizes(hidden)
+        if (noted := _stacks.get()) is not None:
+            noted.append((sizes, self.seeds * conditions))
+        return 3.0 * parameter_count(sizes) * self.seeds * conditions * samples
+
+    def layer_sizes(self, hidden: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the layers of a network, from what it reads to what it answers."""
+        return (self.inputs, *hidden, self.outputs)
+
+    def memory(self) -> float:
+        """Return about how many bytes the run takes at most.
+
+        The stacks that :meth:`work` adds up are trained one after the other, so it is what one
+        takes while it is trained, beside what stays of those before it.
+        """
+        stacks: list[tuple[tuple[int, ...], int]] = []
+        token = _stacks.set(stacks)
+        try:
+            self.work()
+        finally:
+            _stacks.reset(token)
+        most, kept = 0, 0
+        for stack in stacks:
+            most = max(most, kept + training_bytes(*stack, examples=IMAGES))
+            kept += kept_bytes(*stack, examples=IMAGES)
+        return LEAST_RUN_BYTES + max(most, kept) + self.seeds * self.own_bytes
+
+    @property
+    def own_bytes(self) -> int:
+        """Bytes that each seed takes beside its networks, such as inputs of its own."""
+        return 0

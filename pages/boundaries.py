@@ -17,7 +17,7 @@ from kdcore.experiments.playground import (
 from kdcore.playground.own import OwnPoints, clicked_points, parse_csv
 from kdcore.playground.shapes import PLANES, labels_per_class, spirals
 from kdcore.settings import SEED
-from pages.common import charts, frame, jobs
+from pages.common import charts, frame, jobs, turns
 from pages.common.answer import Answer, ask
 from pages.common.boundaries import OWN_CLASSES, film
 from pages.common.live_bars import temperature_slider
@@ -57,6 +57,8 @@ controls.show_notes()
 #: The learner's points of either kind, kept for the visit: ``"own"`` and ``"csv"``.
 own: dict[str, OwnPoints] = st.session_state.setdefault(controls.key("points-of"), {})
 TROUBLE = controls.key("trouble")
+#: The file that was read last, and what came of it.
+FILE = controls.key("file-read")
 
 
 def take_seed() -> None:
@@ -68,7 +70,7 @@ def take_points(placed: Any) -> None:
     """Take over the points that were placed, or keep the reason why not."""
     st.session_state.pop(TROUBLE, None)
     try:
-        own["own"] = clicked_points(placed if isinstance(placed, list) else [])
+        own["own"] = clicked_points(placed or [])
     except ValueError as trouble:
         st.session_state[TROUBLE] = say(trouble)
 
@@ -81,6 +83,27 @@ def placed_points() -> list[tuple[float, float, int]] | None:
     if known is None:
         return []
     return [(x, y, OWN_CLASSES.index(known.class_names[k])) for x, y, k in known.points]
+
+
+def read(name: str, content: bytes) -> OwnPoints:
+    """Return the points of a file, which is read once, and while others have their turn.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be trained on.
+    """
+    known: tuple[str, OwnPoints | ValueError] | None = st.session_state.get(FILE)
+    if known is None or known[0] != name:
+        with turns.lent():
+            try:
+                known = name, parse_csv(content)
+            except ValueError as trouble:
+                known = name, trouble
+        st.session_state[FILE] = known
+    if isinstance(known[1], ValueError):
+        raise known[1]
+    return known[1]
 
 
 def upload() -> None:
@@ -97,7 +120,7 @@ def upload() -> None:
             st.caption(text["ready"].format(rows=rows, classes=classes))
         return
     try:
-        own["csv"] = parse_csv(file.getvalue())
+        own["csv"] = read(file.file_id, file.getvalue())
     except ValueError as trouble:
         kept = f" {text['kept']}" if "csv" in own else ""
         st.error(text["refused"].format(reason=say(trouble)) + kept, icon=":material/error:")

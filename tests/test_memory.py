@@ -11,7 +11,9 @@ import torch
 
 from kdcore.data import digits
 from kdcore.distillation import train_teachers
+from kdcore.experiments import EXPERIMENTS, Experiment
 from kdcore.experiments.teacher_size import TeacherSizeSettings
+from kdcore.experiments.without_data import INPUTS, WithoutDataSettings
 from kdcore.memory import LEAST_RUN_BYTES, bytes_held, run_bytes, run_work, training_bytes
 
 MB = 2**20
@@ -96,3 +98,27 @@ def test_more_seeds_take_more_memory() -> None:
 def test_training_takes_what_adam_holds_for_each_parameter() -> None:
     # 64 → 32 → 10: 2,410 parameters; weights, gradients, two moments, and the draws.
     assert training_bytes((64, 32, 10), networks=10, examples=0) == 10 * 2410 * 5 * 4
+
+
+def test_a_run_takes_its_largest_stack_beside_what_those_before_it_left() -> None:
+    settings = TeacherSizeSettings(seeds=40, teachers=((8,), (512, 256, 128)))
+    sizes = (64, 512, 256, 128, 10)
+    small, large = training_bytes((64, 8, 10), 40, 1797), training_bytes(sizes, 40, 1797)
+    assert large < settings.memory() < LEAST_RUN_BYTES + large + small
+    assert run_bytes(settings) == settings.memory()
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=lambda e: str(e.name))
+def test_forty_seeds_of_what_a_page_starts_with_fit_on_a_small_machine(
+    experiment: Experiment[Any, Any],
+) -> None:
+    seeds = {"seeds": 40} if "seeds" in experiment.settings.parameters() else {}
+    # 690 MB, of which the app holds 300 and leaves 15 % to others. Two give every seed inputs of
+    # its own of many kinds; they need a machine of 1 GB.
+    most = 570 if experiment.name in ("messengers", "without-data") else 285
+    assert LEAST_RUN_BYTES <= run_bytes(experiment.settings(**seeds)) < most * MB
+
+
+def test_inputs_of_each_seeds_own_are_counted() -> None:
+    few, many = (WithoutDataSettings(seeds=10, inputs_seen=n) for n in (100, 5000))
+    assert many.memory() - few.memory() > 10 * 4900 * 64 * 4 * len(INPUTS)

@@ -112,3 +112,21 @@ def test_clicked_points_that_cannot_be_trained_on_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=said):
         clicked_points(points)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\n" * 999_000,
+        b"\r" * 999_000,
+        b"a,b,c\n" + b",,\n" * 300_000,
+        b"a,b,c\n1,2," + b'"\n' * 90_000,
+    ],
+    ids=["newlines", "returns", "empty rows", "an open quote"],
+)
+def test_a_megabyte_of_lines_is_refused_before_it_is_read(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kdcore.playground.own.csv.reader", None)
+    with pytest.raises(ValueError, match=r"lines; 2,000 rows are the most"):
+        parse_csv(content)

@@ -126,6 +126,11 @@ class BalanceMapSettings(Settings):
         cells = product(self.map_teacher_labels, self.map_label_noise)
         return sum(self.cell(*where).work() for where in cells)
 
+    def memory(self) -> float:
+        # Cell after cell.
+        cells = product(self.map_teacher_labels, self.map_label_noise)
+        return max(self.cell(*where).memory() for where in cells)
+
 
 @dataclass(frozen=True)
 class BalanceCell:

@@ -17,6 +17,7 @@ from kdcore.experiments.result import (
     difference,
 )
 from kdcore.experiments.subliminal import AUXILIARY, HIDDEN, NOISE_IMAGES, OFFERED_SAMPLES
+from kdcore.memory import BYTES_A_NUMBER
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import SEEDS, STUDENT_HIDDEN, STUDENT_SAMPLES, Settings, setting
@@ -43,6 +44,11 @@ class MessengersSettings(Settings):
     def work(self) -> float:
         teacher = self.training_work(self.student_hidden, 1, TEACHER_TRAINING.samples_seen)
         return teacher + self.student_work(self.student_hidden, len(NOISES))
+
+    @property
+    def own_bytes(self) -> int:
+        """Each seed's inputs of every kind: drawn, laid together, and what is said of them."""
+        return 2 * BYTES_A_NUMBER * len(NOISES) * NOISE_IMAGES * self.inputs
 
 
 def messengers(settings: MessengersSettings, monitor: Monitor = SILENT) -> Measured:

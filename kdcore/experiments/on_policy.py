@@ -11,6 +11,7 @@ from torch import Tensor
 from kdcore.claims import Claim, Judgement, from_verdict
 from kdcore.experiments.result import AnyResult, Experiment, Measured, Row, accuracy_columns
 from kdcore.losses import kl_divergence
+from kdcore.memory import LEAST_RUN_BYTES
 from kdcore.models import MLPStack, parameter_count
 from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.randomness import generator
@@ -78,6 +79,10 @@ class OnPolicySettings(CheckedSettings):
         students = self.seeds * len(DATA)
         # A round of drawings asks the students once for what it trains them on.
         return 4.0 * parameters * students * self.steps * BATCH
+
+    def memory(self) -> float:
+        # Measured: what a seed's drawings take, and its students on them.
+        return LEAST_RUN_BYTES + 2 * 2**20 * self.seeds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -21,6 +21,7 @@ from kdcore.experiments.result import (
     difference,
     measured_curve,
 )
+from kdcore.memory import BYTES_A_NUMBER
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import (
@@ -106,6 +107,11 @@ class SubliminalSettings(Settings):
         return self.training_work(
             self.student_hidden, teachers, TEACHER_TRAINING.samples_seen
         ) + self.student_work(self.student_hidden, len(STARTS) - 2 + teachers)
+
+    @property
+    def own_bytes(self) -> int:
+        """Each seed's noise: drawn, laid together, and what is said of it."""
+        return 4 * BYTES_A_NUMBER * NOISE_IMAGES * self.inputs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

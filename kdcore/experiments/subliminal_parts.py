@@ -18,6 +18,7 @@ from kdcore.experiments.result import (
     difference,
 )
 from kdcore.experiments.subliminal import AUXILIARY, HIDDEN, NOISE_IMAGES, OFFERED_SAMPLES
+from kdcore.memory import BYTES_A_NUMBER
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import SEEDS, STUDENT_HIDDEN, STUDENT_SAMPLES, Settings, setting
@@ -60,6 +61,11 @@ class SubliminalPartsSettings(Settings):
     def work(self) -> float:
         teacher = self.training_work(self.student_hidden, 1, TEACHER_TRAINING.samples_seen)
         return teacher + self.student_work(self.student_hidden, len(SHARED))
+
+    @property
+    def own_bytes(self) -> int:
+        """Each seed's noise: drawn, laid together, and what is said of it."""
+        return 6 * BYTES_A_NUMBER * NOISE_IMAGES * self.inputs
 
 
 def subliminal_parts(settings: SubliminalPartsSettings, monitor: Monitor = SILENT) -> Measured:

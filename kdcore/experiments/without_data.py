@@ -21,6 +21,7 @@ from kdcore.experiments.result import (
     accuracy_columns,
     difference,
 )
+from kdcore.memory import BYTES_A_NUMBER
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import (
@@ -90,6 +91,11 @@ class WithoutDataSettings(Settings):
     def work(self) -> float:
         teacher = self.training_work(self.teacher_hidden, 1, TEACHER_SAMPLES)
         return teacher + self.student_work(self.student_hidden, len(INPUTS) * KINDS_OF_LABELS)
+
+    @property
+    def own_bytes(self) -> int:
+        """Each seed's inputs of every kind: drawn, laid together, and what is said of them."""
+        return 2 * BYTES_A_NUMBER * len(INPUTS) * self.inputs_seen * self.inputs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,7 +12,6 @@ from kdcore.language.letters import (
     Language,
     number_language,
 )
-from kdcore.models import parameter_count
 from kdcore.settings import STUDENT_SAMPLES, Number, Settings, setting
 from kdcore.words import Refusal
 
@@ -89,10 +88,9 @@ class WritingSettings(Settings):
         """Return how many words a student reads: no more than there are."""
         return min(words, len(self.language.words))
 
-    def training_work(self, hidden: tuple[int, ...], conditions: int, samples: int) -> float:
-        """Return the multiply-adds of training: forward, and twice as much backward."""
-        parameters = parameter_count((self.context * self.symbols, *hidden, self.symbols))
-        return 3.0 * parameters * self.seeds * conditions * samples
+    def layer_sizes(self, hidden: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the layers of a network that reads letters and says the next."""
+        return (self.context * self.symbols, *hidden, self.symbols)
 
     def teachers_work(self) -> float:
         """Return the multiply-adds of the teachers of all seeds, and of measuring everyone."""

@@ -19,6 +19,8 @@ MOST_CLASSES = 6
 
 LARGEST_FILE = 1_000_000  # bytes; the upload stops there, too
 MOST_ROWS = 2000
+#: Some programs write an empty line after each.
+MOST_LINES = 2 * MOST_ROWS + 10
 FEWEST_ROWS_PER_CLASS = 10
 FEWEST_CLICKS_PER_CLASS = 3
 #: What a clicked or uploaded coordinate may be; beyond it float32 loses what tells points apart.
@@ -154,6 +156,13 @@ def _table(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
         ) from None
     if "\0" in text:
         raise ValueError("The file is no text. Save it as “CSV UTF-8”, not as a spreadsheet.")
+    # Counted before they are read: a megabyte of empty lines would take seconds.
+    lines_there = max(text.count("\n"), text.count("\r"))
+    if lines_there > MOST_LINES:
+        raise ValueError(
+            f"The file has {lines_there:,} lines; {MOST_ROWS:,} rows are the most. "
+            "Keep a random part."
+        )
     first_line = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=first_line.count)
     reader = csv.reader(io.StringIO(text), delimiter=separator)

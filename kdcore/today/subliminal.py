@@ -26,6 +26,8 @@ from kdcore.training import Progress, TrainingSettings, train
 
 TEACHER_TRAINING = TrainingSettings(9_000)
 
+INPUTS_AT_ONCE = 125
+
 #: Samples of noise that a student sees, in larger batches and steps than usual: its targets are
 #: exact, so there is nothing to average out.
 SAMPLES = 20_000
@@ -181,8 +183,12 @@ def class_logits(stack: MLPStack, inputs: Tensor) -> Tensor:
 
 
 def outputs_of(stack: MLPStack, inputs: Tensor) -> Tensor:
-    """Return all outputs for each seed's own inputs ``[S, n, D]``: ``[S, C, n, outputs]``."""
-    said = stack.forward(inputs)[-1]
+    """Return all outputs for each seed's own inputs ``[S, n, D]``: ``[S, C, n, outputs]``.
+
+    A part of the inputs at a time: the hidden layers of all of them would take many times as much
+    memory as what is returned.
+    """
+    said = torch.cat([stack.forward(part)[-1] for part in inputs.split(INPUTS_AT_ONCE, 1)], -1)
     return said.unflatten(0, (len(stack.seeds), -1)).transpose(-1, -2)
 
 

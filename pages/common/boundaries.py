@@ -9,13 +9,11 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-import streamlit as st
-
 from kdcore.experiments.playground import PlaygroundResult
 from kdcore.figures import CLASS_LOOKS, MARKERS
 from kdcore.playground.film import GRID, Film
 from kdcore.playground.own import FEWEST_CLICKS_PER_CLASS
-from pages.common.components import component
+from pages.common.components import component, said
 
 _KEY = "boundaries-film"
 _NETWORKS = ("teacher", "hard", "distilled")
@@ -83,7 +81,7 @@ def film(
             "words": words | {"measured": measured},
         },
         on_new_seed_change=on_new_seed,
-        on_own_points_change=lambda: on_own_points(st.session_state[_KEY]["own_points"]),
+        on_own_points_change=lambda: on_own_points(said(_KEY, "own_points", list)),
     )
 
 

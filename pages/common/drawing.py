@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 import torch
 from torch import Tensor
 
-from pages.common.components import component
+from pages.common.components import component, said
 
 #: Cells of the reported ink in each direction: twice the bitmap that it is normalised to.
 SIDE = 64
@@ -35,8 +36,7 @@ def drawing_board(key: str, words: dict[str, str], examples: Sequence[Tensor]) -
     kept = f"{key}.ink"
 
     def take_over() -> None:
-        ink = str(st.session_state[key]["ink"])
-        if len(ink) == SIDE * SIDE and set(ink) <= {"0", "1"}:
+        if (ink := said(key, "ink", _checked)) is not None:
             st.session_state[kept] = ink
 
     ink: str = st.session_state.setdefault(kept, "0" * SIDE * SIDE)
@@ -52,6 +52,12 @@ def drawing_board(key: str, words: dict[str, str], examples: Sequence[Tensor]) -
         on_ink_change=take_over,
     )
     return torch.tensor([cell == "1" for cell in ink]).view(SIDE, SIDE)
+
+
+def _checked(ink: Any) -> str:
+    if not isinstance(ink, str) or len(ink) != SIDE * SIDE or not set(ink) <= {"0", "1"}:
+        raise ValueError
+    return ink
 
 
 def _as_text(ink: Tensor) -> str:

@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import StopException
 
 from kdcore.figures import PALETTE
 from pages.common import course, glossary, keep, presenting, turns, visit
+from pages.common.components import component
 from pages.common.course import Entry
 from pages.common.words import ASSETS, words
 
@@ -56,6 +57,8 @@ def page(name: str) -> dict[str, Any]:
         st.stop()
     text = words(name)
     st.html(f"<style>{_style()}</style>")
+    with st.container(key="reach-place"):
+        component("reach")(key="reach", data={})
     presenting.show()
     _leave_for(name)
     # Drawn again when a run arrives; so what has the key stays, and what is in it is replaced.

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 import streamlit as st
 
 from kdcore.visit.keeping import MOST_CHARACTERS, VERSION, from_json
-from kdcore.words import Refusal
 from pages.common import visit
-from pages.common.components import component
+from pages.common.components import component, said
 
 _KEY = "keep"
 _BEGUN = "keep.begun"
@@ -43,8 +42,5 @@ def _draw(place: st.delta_generator.DeltaGenerator, text: str, ask: bool) -> Non
 
 
 def _take_in() -> None:
-    try:
-        visit.take_in(from_json(str(st.session_state[_KEY]["found"])))
-    except Refusal:
-        # Whatever it is, it is none of the learner's doing: begin anew.
-        return
+    # What is refused, whatever it is, is none of the learner's doing: begin anew.
+    said(_KEY, "found", lambda text: visit.take_in(from_json(str(text))))

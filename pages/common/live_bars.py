@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import streamlit as st
-
 from kdcore.figures import MARKERS
 from kdcore.settings import TEMPERATURE
-from pages.common.components import component
+from pages.common.components import component, said
 from pages.common.widgets import Controls, Slider
 
 #: One test image of each class that teachers find ambiguous but read rightly.
@@ -59,8 +57,9 @@ def temperature_slider(controls: Controls) -> None:
     slider = Slider(TEMPERATURE)
 
     def take_over() -> None:
-        value, _ = slider.read(str(st.session_state[_SLIDER_KEY]["temperature"]))
-        controls["temperature"] = value
+        found = said(_SLIDER_KEY, "temperature", lambda value: slider.read(str(float(value))))
+        if found is not None and found[1] is None:
+            controls["temperature"] = found[0]
 
     _slider(
         key=_SLIDER_KEY,
@@ -108,7 +107,9 @@ def live_bars(
     """
 
     def take_over() -> None:
-        controls["digit"] = int(st.session_state[key]["digit"])
+        offered = [digit.index for digit in digits]
+        if (place := said(key, "digit", offered.index)) is not None:
+            controls["digit"] = offered[place]
 
     if rows is None:
         rows = [Row(who, words[who]) for who in ("label", "teacher", "hard", "distilled")]

@@ -1,0 +1,133 @@
+"""What comes back from a component is checked: a forged value changes and breaks nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from kdcore.words import Refusal
+from pages.common import boundaries, components, drawing, keep, live_bars, visit
+from pages.common.live_bars import ExampleDigit
+
+FORGED: list[Any] = [
+    None,
+    "",
+    "1e999",
+    "NaN",
+    math.nan,
+    math.inf,
+    -1,
+    10**400,
+    2.5,
+    True,
+    [],
+    [[]],
+    {"digit": 1},
+    "0" * 10,
+    "<b>",
+    {"temperature": {"temperature": 4}},
+]
+
+Callback = Callable[[], None]
+
+
+class Browser:
+    """Keeps what a component was given to call, and speaks in its place."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Callback] = {}
+        self.key = ""
+
+    def __call__(self, key: str, data: Any, **callbacks: Callback) -> None:
+        self.key, self.calls = key, callbacks
+
+    def say(self, name: str, value: Any) -> None:
+        st.session_state[self.key] = {name: value}
+        self.calls[f"on_{name}_change"]()
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    monkeypatch.setattr(st, "session_state", {})
+    one = Browser()
+    for module, name in (
+        (live_bars, "_slider"),
+        (live_bars, "_bars"),
+        (drawing, "_board"),
+        (boundaries, "_component"),
+    ):
+        monkeypatch.setattr(module, name, one)
+    monkeypatch.setattr(keep, "component", lambda _: one)
+    return one
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=repr)
+def test_a_temperature_that_is_not_on_offer_is_not_taken(browser: Browser, forged: Any) -> None:
+    controls: Any = {"temperature": 4.0}
+    live_bars.temperature_slider(controls)
+    browser.say("temperature", 8)
+    assert controls == {"temperature": 8.0}
+    browser.say("temperature", forged if forged is not True and forged != 2.5 else 0.75)
+    assert controls == {"temperature": 8.0}
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=repr)
+def test_a_digit_that_is_not_on_offer_is_not_taken(browser: Browser, forged: Any) -> None:
+    controls: Any = {"temperature": 4.0, "digit": 346}
+    offered = [ExampleDigit(index, 3, [0] * 64, {}) for index in (346, 703)]
+    live_bars.live_bars(controls, offered, {}, stale=False, rows=[])
+    browser.say("digit", 703)
+    browser.say("digit", forged)
+    assert controls["digit"] == 703
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=repr)
+def test_a_drawing_of_another_size_is_not_taken(browser: Browser, forged: Any) -> None:
+    drawing.drawing_board("board", {}, [])
+    browser.say("ink", "1" * drawing.SIDE**2)
+    browser.say("ink", forged)
+    assert bool(drawing.drawing_board("board", {}, []).all())
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=repr)
+def test_a_list_of_points_is_a_list(browser: Browser, forged: Any) -> None:
+    heard: list[Any] = []
+    boundaries.film(
+        None,
+        temperature=4,
+        seed=0,
+        own_points=[],
+        words=dict.fromkeys(("teacher", "hard", "distilled", "no_points"), ""),
+        stale=False,
+        on_new_seed=lambda: None,
+        on_own_points=heard.append,
+    )
+    browser.say("own_points", forged)
+    assert heard[0] is None or type(heard[0]) is list
+
+
+@pytest.mark.parametrize("forged", [*FORGED, '{"version": 1, "runs": [[]]}'], ids=repr)
+def test_a_visit_that_was_forged_is_not_taken_in(
+    browser: Browser, forged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Any] = []
+    monkeypatch.setattr(visit, "take_in", taken.append)
+    keep._draw(st.container(), "", ask=True)
+    browser.say("found", forged)
+    assert not taken
+
+
+def test_a_component_that_was_never_drawn_says_nothing(browser: Browser) -> None:
+    assert components.said("nowhere", "digit", int) is None
+
+
+def test_what_is_refused_is_nothing_said(browser: Browser) -> None:
+    def refuse(_: Any) -> None:
+        raise Refusal("file_not_ours")
+
+    st.session_state["keep"] = {"found": ""}
+    assert components.said("keep", "found", refuse) is None
