@@ -13,6 +13,7 @@ import torch
 
 from kdcore.playground.shapes import LETTERS, Plane, standardised
 from kdcore.randomness import generator
+from kdcore.words import Refusal
 
 #: With more, nobody could tell the classes' colours and shapes apart.
 MOST_CLASSES = 6
@@ -64,36 +65,35 @@ def clicked_points(points: Sequence[Sequence[float]]) -> OwnPoints:
 
     Raises
     ------
-    ValueError
+    Refusal
         If they are no such points, or too few or too many to train with; the message says what
         to do.
     """
     if len(points) > MOST_ROWS:
-        raise ValueError(f"These are {len(points)} points; {MOST_ROWS} are the most.")
+        raise Refusal("clicks_many", points=len(points), most=MOST_ROWS)
     try:
         checked = [(float(x), float(y), int(k)) for x, y, k in points]
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("A point must be two numbers and a class.") from None
+        raise Refusal("clicks_form") from None
     for x, y, k in checked:
         # Written so that NaN fails, too.
         if not (abs(x) <= LARGEST_COORDINATE and abs(y) <= LARGEST_COORDINATE):
-            raise ValueError("A point lies outside the plane. Clear the points and start again.")
+            raise Refusal("clicks_outside")
         if not 0 <= k < MOST_CLASSES:
-            raise ValueError(f"There are {MOST_CLASSES} classes at most.")
+            raise Refusal("clicks_classes", most=MOST_CLASSES)
     counts = Counter(k for *_, k in checked)
     used = sorted(counts)
     if len(used) < 2:
-        raise ValueError("Place points of at least two classes: with one there is no boundary.")
+        raise Refusal("clicks_one_class")
     for k in used:
         if counts[k] < FEWEST_CLICKS_PER_CLASS:
-            raise ValueError(
-                f"Class {LETTERS[k]} has {counts[k]} of at least {FEWEST_CLICKS_PER_CLASS} "
-                "points. Place some more, or take that class away."
+            raise Refusal(
+                "clicks_few", letter=LETTERS[k], points=counts[k], least=FEWEST_CLICKS_PER_CLASS
             )
     own = OwnPoints(
         tuple((x, y, used.index(k)) for x, y, k in checked), tuple(LETTERS[k] for k in used)
     )
-    _check_spread(own.points, ("horizontal position", "vertical position"))
+    _check_spread(own.points, (Refusal("axis_x"), Refusal("axis_y")))
     return own
 
 
@@ -105,86 +105,66 @@ def parse_csv(content: bytes) -> OwnPoints:
 
     Raises
     ------
-    ValueError
+    Refusal
         If the file cannot be trained on; the message says what is wrong, where, and what to do.
     """
     heading, rows = _table(content)
     if len(rows) > MOST_ROWS:
-        raise ValueError(
-            f"The file has {len(rows):,} rows; {MOST_ROWS:,} are the most. Keep a random part."
-        )
+        raise Refusal("csv_many_rows", rows=len(rows), most=MOST_ROWS)
     xy, labels = [], []
     for line, row in rows:
         if len(row) != 3:
-            raise ValueError(
-                f"Line {line} has {len(row)} cells instead of 3. Each line needs two features "
-                "and a label."
-            )
+            raise Refusal("csv_cells", line=line, cells=len(row))
         xy.append(
             [_number(cell, line, name) for cell, name in zip(row[:2], heading[:2], strict=True)]
         )
         if not row[2]:
-            raise ValueError(f"Line {line} has no label. Fill it in, or delete the line.")
+            raise Refusal("csv_no_label", line=line)
         labels.append(row[2][:30])
     names = _checked_classes(Counter(labels))
     points = tuple((x, y, names.index(label)) for (x, y), label in zip(xy, labels, strict=True))
-    _check_spread(points, (f"column “{heading[0]}”", f"column “{heading[1]}”"))
+    _check_spread(points, tuple(Refusal("axis_named", name=name) for name in heading[:2]))
     return OwnPoints(points, names, (heading[0], heading[1]), held_out=True)
 
 
-def _check_spread(points: Sequence[tuple[float, float, int]], names: tuple[str, str]) -> None:
+def _check_spread(points: Sequence[tuple[float, float, int]], names: Sequence[Refusal]) -> None:
     for axis, name in enumerate(names):
         values = [point[axis] for point in points]
         if max(values) - min(values) <= 1e-9 * max(1.0, *map(abs, values)):
-            raise ValueError(
-                f"All points have the same {name}: it says nothing about the class. "
-                "Take another feature."
-            )
+            raise Refusal("points_alike", name=name)
 
 
 def _table(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the heading and the rows, each with its line number, cells stripped."""
     if len(content) > LARGEST_FILE:
-        raise ValueError(
-            f"The file has {len(content) / 1e6:.1f} MB; 1 MB is the most. Keep fewer rows."
-        )
+        raise Refusal("csv_large", size=len(content) / 1e6)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(
-            "The file is not text in UTF-8. Save it as “CSV UTF-8”, not as a spreadsheet."
-        ) from None
+        raise Refusal("csv_not_utf8") from None
     if "\0" in text:
-        raise ValueError("The file is no text. Save it as “CSV UTF-8”, not as a spreadsheet.")
+        raise Refusal("csv_no_text")
     # Counted before they are read: a megabyte of empty lines would take seconds.
     lines_there = max(text.count("\n"), text.count("\r"))
     if lines_there > MOST_LINES:
-        raise ValueError(
-            f"The file has {lines_there:,} lines; {MOST_ROWS:,} rows are the most. "
-            "Keep a random part."
-        )
+        raise Refusal("csv_many_lines", lines=lines_there, most=MOST_ROWS)
     first_line = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=first_line.count)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
     try:
         lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as trouble:
-        raise ValueError(f"The file is no readable CSV: {trouble}.") from None
+        raise Refusal("csv_unreadable", trouble=trouble) from None
     lines = [(line, row) for line, row in lines if any(row)]
     if not lines:
-        raise ValueError("The file is empty. It needs a heading, two features and a label.")
+        raise Refusal("csv_empty")
     (_, heading), *rows = lines
     if len(heading) != 3:
-        raise ValueError(
-            f"The file has {len(heading)} columns instead of 3. It needs two features and, last, "
-            "a label."
-        )
+        raise Refusal("csv_columns", columns=len(heading))
     if all(_is_number(cell) for cell in heading[:2]):
-        raise ValueError(
-            "The first line must name the columns, such as “x,y,label”. Add such a line."
-        )
+        raise Refusal("csv_no_heading")
     if not rows:
-        raise ValueError("The file has a heading but no rows.")
+        raise Refusal("csv_no_rows")
     return [cell[:30] or f"column {i + 1}" for i, cell in enumerate(heading)], rows
 
 
@@ -198,43 +178,26 @@ def _is_number(cell: str) -> bool:
 
 def _number(cell: str, line: int, column: str) -> float:
     if not cell:
-        raise ValueError(
-            f"Line {line}, column “{column}” is empty. Fill it in, or delete the line."
-        )
+        raise Refusal("csv_cell_empty", line=line, column=column)
     try:
         value = float(cell)
     except ValueError:
-        raise ValueError(
-            f"Line {line}, column “{column}” says “{cell[:30]}”, which is not a number. "
-            "The first two columns must hold numbers, with a point as decimal sign."
-        ) from None
+        raise Refusal("csv_no_number", line=line, column=column, cell=cell[:30]) from None
     if not math.isfinite(value):
-        raise ValueError(
-            f"Line {line}, column “{column}” says “{cell[:30]}”: missing or infinite values "
-            "cannot be learned from. Fill it in, or delete the line."
-        )
+        raise Refusal("csv_not_finite", line=line, column=column, cell=cell[:30])
     if abs(value) > LARGEST_COORDINATE:
-        raise ValueError(
-            f"Line {line}, column “{column}”: {value:g} is too large; "
-            f"{LARGEST_COORDINATE:,.0f} is the most. Give it in another unit."
+        raise Refusal(
+            "csv_too_large", line=line, column=column, value=value, most=LARGEST_COORDINATE
         )
     return value
 
 
 def _checked_classes(counts: Counter[str]) -> tuple[str, ...]:
     if len(counts) < 2:
-        raise ValueError(
-            "All rows have the same label. It takes at least two classes to draw a boundary."
-        )
+        raise Refusal("csv_one_label")
     if len(counts) > MOST_CLASSES:
-        raise ValueError(
-            f"The label column has {len(counts)} different labels; {MOST_CLASSES} are the most. "
-            "Is the label really the last column?"
-        )
+        raise Refusal("csv_many_labels", labels=len(counts), most=MOST_CLASSES)
     label, rows = min(counts.items(), key=lambda item: item[1])
     if rows < FEWEST_ROWS_PER_CLASS:
-        raise ValueError(
-            f"Label “{label}” has {rows} of at least {FEWEST_ROWS_PER_CLASS} rows. "
-            "Add rows, or leave that label out."
-        )
+        raise Refusal("csv_few_rows", label=label, rows=rows, least=FEWEST_ROWS_PER_CLASS)
     return tuple(sorted(counts, key=lambda label: (len(label), label)))
