@@ -1,16 +1,13 @@
-"""The door: the heavy imports once, then the navigation; nothing else."""
+"""What ``streamlit run app.py`` serves: the door, and around it what Streamlit leaves out."""
 
 # Before anything allocates in threads of its own: arenas that are there already stay.
-from kdcore.visit import machine  # isort: skip
+from kdcore.visit import machine
 
 machine.tame_malloc()
 
-# First, since it settles how many threads the others use. All of them here, since at a cold start
-# many first visits would otherwise race through half-imported modules.
-import kdcore.experiments.lab  # noqa: F401  # isort: skip
-import pandas  # noqa: F401  # isort: skip
-import plotly.graph_objects  # noqa: F401
+import streamlit as st
+from starlette.middleware import Middleware
 
-from pages.common import frame
+from pages.common.guard import Headers, UploadBounds
 
-frame.navigate()
+app = st.App("door.py", middleware=[Middleware(Headers), Middleware(UploadBounds)])

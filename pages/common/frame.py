@@ -32,7 +32,7 @@ _BARE = "home"
 
 
 def navigate() -> None:
-    """Build the navigation and run the page that the address names. Called by ``app.py``."""
+    """Build the navigation and run the page that the address names. Called by ``door.py``."""
     st.session_state[_NAVIGATED] = True
     _freeze_imports()
     with turns.taken():
@@ -49,7 +49,7 @@ def navigate() -> None:
 def page(name: str) -> dict[str, Any]:
     """Set up a page: the first call in its file. Returns the words of the page.
 
-    After a cold start Streamlit runs the page that the address names without ``app.py``. The
+    After a cold start Streamlit runs the page that the address names without ``door.py``. The
     navigation is not there then, so it is built here, and the page runs once more inside it.
     """
     if not st.session_state.get(_NAVIGATED):
