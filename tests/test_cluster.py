@@ -23,7 +23,7 @@ from kdcore.experiments.lab import LabSettings
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.grid.plan import Plan
 from kdcore.grid.summary import figures_by_seed
-from kdcore.grid.work import train_cell
+from kdcore.grid.work import train_cells
 from kdcore.monitor import LearningCurve, Monitor
 from kdcore.training import Cancelled
 from kdcore.visit import jobs
@@ -195,7 +195,7 @@ def test_a_grid_on_a_cluster_keeps_what_a_grid_here_keeps(
         seeds=4,
         block=2,
     )
-    here = {cell.number: train_cell("lab", cell.texts) for cell in plan.cells()}
+    here = {cell.number: train_cells("lab", [cell.texts])[0] for cell in plan.cells()}
     table = pyarrow.parquet.read_table(tmp_path / "results.parquet")
     assert table.to_pydict() == figures_by_seed(plan, here)
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,14 @@ COMMAND = [
 @pytest.fixture(scope="module")
 def found() -> dict[int, dict[str, Any]]:
     """Return what the cells of the plan give."""
-    return {cell.number: work.train_cell("lab", cell.texts) for cell in PLAN.cells()}
+    return {cell.number: alone("lab", cell.texts) for cell in PLAN.cells()}
+
+
+def alone(experiment: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return what one cell gives, without the seconds that it took."""
+    (found,) = work.train_cells(experiment, [texts])
+    del found["seconds"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +189,21 @@ def test_a_grid_gives_the_figures_of_single_runs_bit_for_bit(
                     assert row[column] == own[column], column
 
 
+def test_cells_that_are_trained_as_one_stack_have_the_figures_of_each_alone(
+    found: dict[int, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first, *_), cells = work.batches(PLAN, PLAN.cells(), 1), PLAN.cells()
+    assert len(first) == 2  # of eight cells, for one worker three batches at least
+    monkeypatch.setattr(work, "TOGETHER", 4)
+    batches = work.batches(PLAN, cells * 2, 1)
+    assert [len(batch) for batch in batches] == [4] * 4
+    for batch in batches:
+        together = work.train_cells("lab", [cell.texts for cell in batch])
+        for cell, data in zip(batch, together, strict=True):
+            assert data.pop("seconds") > 0
+            assert data == found[cell.number]
+
+
 def test_verdicts_count_all_cells_of_the_grid_together() -> None:
     plan = Plan("lab", {}, {"alpha": [str(i / 100) for i in range(40)]}, 4)
     # A gain that a table of one row marks, among 39 that are none.
@@ -205,7 +228,7 @@ def test_a_gain_is_over_the_row_that_the_experiment_compares_with(
 ) -> None:
     assert all(cell["baselines"] == [None, None, 1] for cell in found.values())
     settings = {"seeds": "3", **FIXED, "labels": "20", "assistant_hidden": "6"}
-    cell = work.train_cell("progressive", settings)
+    cell = alone("progressive", settings)
     routes = [row["route"] for row in cell["rows"]]
     assert [base if base is None else routes[base] for base in cell["baselines"]][:2] == [
         None,
@@ -214,7 +237,7 @@ def test_a_gain_is_over_the_row_that_the_experiment_compares_with(
 
 
 def test_a_run_that_is_refused_is_kept_as_such() -> None:
-    assert work.train_cell("reference", {}) == {"failed": "reference has no accuracy per seed"}
+    assert alone("reference", {}) == {"failed": "reference has no accuracy per seed"}
     plan = Plan("lab", {}, {"alpha": ["0", "1"]}, 2)
     columns = figures_by_seed(plan, {0: {"failed": "it diverged"}})
     assert columns["seed"] == []

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import torch
 
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.result import AnyResult
+from kdcore.experiments.result import AnyResult, Experiment
 from kdcore.grid.journal import Journal
 from kdcore.grid.plan import Cell, Plan
 from kdcore.monitor import SILENT, LearningCurve, Monitor
@@ -26,28 +26,72 @@ from kdcore.visit.tables import finite
 #: Cells that are handed out beyond those that are worked on, so that nobody waits for the next.
 AHEAD = 2
 
-Train = Callable[[Cell], "Future[dict[str, Any]]"]
+#: Cells that are trained as one stack, at most.
+TOGETHER = 8
+
+Train = Callable[[Sequence[Mapping[str, str]]], "Future[list[dict[str, Any]]]"]
 
 
-def train_cell(
-    experiment: str, texts: Mapping[str, str], monitor: Monitor = SILENT
-) -> dict[str, Any]:
-    """Run an experiment and return what a grid keeps of it, as plain data.
+def train_cells(
+    experiment: str, texts: Sequence[Mapping[str, str]], monitor: Monitor = SILENT
+) -> list[dict[str, Any]]:
+    """Run an experiment for several cells and return what a grid keeps of each, as plain data.
 
-    A run that is refused or diverges is a finding, too: it would do so again.
+    They are trained as one stack if they can be; each has the figures of a run alone. A run that
+    is refused or diverges is a finding, too: it would do so again.
     """
+    started = time.perf_counter()
     kind = EXPERIMENTS[experiment]
+    settings = [kind.settings.from_texts(each) for each in texts]
+    found: Sequence[AnyResult | Exception]
+    if len(settings) > 1 and kind.run.kind(settings[0]) is not None:
+        found = kind.run.together(settings, [monitor] * len(settings))
+    else:
+        found = [_found(kind, each, monitor) for each in settings]
+    seconds = (time.perf_counter() - started) / len(settings)
+    return [_as_data(each) | {"seconds": seconds} for each in found]
+
+
+def _found(kind: Experiment[Any, Any], settings: Any, monitor: Monitor) -> AnyResult | ValueError:
     try:
-        result = kind.run(kind.settings.from_texts(texts), monitor)
-        accuracy = result.accuracy
+        return kind.run(settings, monitor)
     except ValueError as refusal:
-        return {"failed": str(refusal)}
+        return refusal
+
+
+def _as_data(found: AnyResult | Exception) -> dict[str, Any]:
+    if isinstance(found, ValueError):
+        return {"failed": str(found)}
+    if isinstance(found, Exception):
+        raise found
+    if found.measured.accuracy is None:
+        return {"failed": f"{found.name} has no accuracy per seed"}
     return {
-        "rows": [{name: _plain(row[name]) for name in kind.named_by} for row in result.rows],
-        "accuracy": accuracy.T.tolist(),
-        "baselines": [_baseline(result, row) for row in range(len(result.rows))],
-        "seconds": result.seconds,
+        "rows": [
+            {name: _plain(row[name]) for name in found.experiment.named_by} for row in found.rows
+        ],
+        "accuracy": found.accuracy.T.tolist(),
+        "baselines": [_baseline(found, row) for row in range(len(found.rows))],
     }
+
+
+def batches(plan: Plan, cells: Sequence[Cell], workers: int) -> list[list[Cell]]:
+    """Return cells in batches, each for one worker at once: those that train as one stack.
+
+    Larger batches train faster; a few for each worker, and none of more than so many cells, keep
+    all at work and lose little when they are stopped.
+    """
+    most = max(1, min(TOGETHER, len(cells) // (3 * workers)))
+    kind, settings = plan.kind.run.kind, plan.kind.settings
+    parts: list[list[Cell]] = []
+    before: object = None
+    for cell in cells:
+        own = kind(settings.from_texts(cell.texts))
+        if own is None or own != before or len(parts[-1]) >= most:
+            parts.append([])
+        parts[-1].append(cell)
+        before = own
+    return parts
 
 
 def _baseline(result: AnyResult, row: int) -> int | None:
@@ -71,18 +115,20 @@ def work_through(
     plan: Plan, journal: Journal, train: Train, workers: int, progress: Progress
 ) -> None:
     """Train what the journal lacks, and keep each cell as soon as it is done."""
-    missing = iter([cell for cell in plan.cells() if cell.number not in journal.done])
-    under_way: dict[Future[dict[str, Any]], Cell] = {}
+    cells = [cell for cell in plan.cells() if cell.number not in journal.done]
+    missing = iter(batches(plan, cells, workers))
+    under_way: dict[Future[list[dict[str, Any]]], list[Cell]] = {}
     progress.show(len(journal.done))
     while True:
-        for cell in missing:
-            under_way[train(cell)] = cell
+        for batch in missing:
+            under_way[train([cell.texts for cell in batch])] = batch
             if len(under_way) >= workers + AHEAD:
                 break
         if not under_way:
             return
         for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-            journal.keep(under_way.pop(future).number, future.result())
+            for cell, found in zip(under_way.pop(future), future.result(), strict=True):
+                journal.keep(cell.number, found)
             progress.show(len(journal.done))
 
 
@@ -97,7 +143,7 @@ def local_processes(experiment: str, workers: int) -> Iterator[Train]:
         workers, multiprocessing.get_context("spawn"), initializer=_begin_process
     )
     try:
-        yield lambda cell: executor.submit(train_cell, experiment, dict(cell.texts))
+        yield lambda texts: executor.submit(train_cells, experiment, texts)
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
@@ -144,9 +190,7 @@ def cluster_workers(experiment: str, address: str) -> Iterator[tuple[Train, int]
     cluster: Executor = (there := Cluster(address))
     try:
         yield (
-            lambda cell: cluster.submit(
-                train_cell, experiment, dict(cell.texts), there.monitor(_Unless())
-            ),
+            lambda texts: cluster.submit(train_cells, experiment, texts, there.monitor(_Unless())),
             there.threads,
         )
     finally:
