@@ -1,0 +1,85 @@
+"""What comes from outside, or breaks there, harms nobody: links, words files, whoever reads us."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.common import course
+from pages.common.course import PAGES
+
+ROOT = PAGES.parent
+COMMAND = [sys.executable, "-m", "kdcore"]
+
+HOSTILE = (
+    "# Win\n\n[a link](https://evil.example) ![](https://evil.example/a.png) `code` " + "x" * 500
+)
+
+
+def test_a_link_puts_no_markdown_into_our_note() -> None:
+    page = AppTest.from_file(str(PAGES / "temperature.py"), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    page.query_params["alpha"] = HOSTILE
+    page.query_params[f"a` {HOSTILE}"] = "1"
+    page.run()
+    notes = page.info[0].value.split("  \n")
+    assert len(notes) == 2
+    for note in notes:
+        outside = note.split("`")[::2]
+        assert not any("[" in part or "#" in part or "evil" in part for part in outside)
+        assert len(note) < 250
+
+
+@pytest.mark.parametrize("broken", ["", "title = ", "title = 'only this'"])
+def test_a_page_whose_words_are_broken_stops_no_other(
+    broken: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for place in ("kdcore", "pages", "assets"):
+        shutil.copytree(ROOT / place, tmp_path / place)
+    (tmp_path / "assets/lessons/en/balance.toml").write_text(broken, "utf-8")
+    script = "from pages.common import course; print([entry.name for entry in course.pages()])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    named = done.stdout.strip()
+    assert named == str([entry.name for entry in course.pages() if entry.name != "balance"])
+    assert "balance.py cannot be shown" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_leaves_no_traceback() -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "list"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_that_is_interrupted_leaves_no_traceback() -> None:
+    long = ["run", "teacher-size", "--seeds", "20"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        process = subprocess.Popen(
+            [*COMMAND, *long], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        process.wait(timeout=8)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
