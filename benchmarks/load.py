@@ -10,7 +10,7 @@ minute and starts an app of its own::
     python benchmarks/load.py soak --seconds 600 --visitors 100 --memory 1024
 
 class     all open the Lab's link, move T to the same value, and each to another
-pages     everybody opens every page, each in an order of their own, as it comes at first
+pages     everybody opens one page after the other as it comes, each beginning somewhere else
 soak      everybody goes from page to page and sets what it offers; some close their tab
 storm     all ask for a hundred runs of the Lab at once, and one more visitor for one
 clear     28,000 messages that clear Streamlit's caches, and the Lab in between
@@ -39,6 +39,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.remove(str(Path(__file__).resolve().parent))  # where a pages.py lies, too
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
@@ -330,12 +331,14 @@ async def a_class(scene: Scene) -> dict[str, Tally]:
 
 
 async def every_page(scene: Scene) -> dict[str, Tally]:
-    """Let each walk through all pages, beginning somewhere else."""
+    """Let each walk through the pages, as far as time allows, beginning somewhere else."""
     tally, names = Tally(), [entry.name for entry in course.pages()]
+    until = time.monotonic() + scene.seconds
 
     async def walk(visitor: Visitor, begin: int) -> None:
         for name in names[begin:] + names[:begin]:
-            await visitor.ask(name, "v=1&prediction=skipped")
+            if time.monotonic() < until:
+                await visitor.ask(name, "v=1&prediction=skipped", until + 30 - time.monotonic())
 
     async with scene.audience(tally) as present:
         await _together(
@@ -508,7 +511,7 @@ def main() -> None:
     )
     parser.add_argument("scenes", nargs="*", metavar="scene", help=", ".join(SCENES))
     parser.add_argument("--visitors", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=60, help="how long the soak goes on")
+    parser.add_argument("--seconds", type=float, default=60, help="how long pages and soak go on")
     parser.add_argument("--seed", type=int, default=0, help="of what the visitors choose")
     parser.add_argument("--memory", type=int, metavar="MB", help="what the app may hold")
     parser.add_argument("--one-core", action="store_true")
