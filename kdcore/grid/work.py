@@ -142,8 +142,13 @@ def local_processes(experiment: str, workers: int) -> Iterator[Train]:
     executor = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_begin_process
     )
+
+    def train(texts: Sequence[Mapping[str, str]]) -> Future[list[dict[str, Any]]]:
+        with _deaf_to_ctrl_c():  # processes are started by this, and are what this one is then
+            return executor.submit(train_cells, experiment, texts)
+
     try:
-        yield lambda texts: executor.submit(train_cells, experiment, texts)
+        yield train
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
@@ -152,9 +157,24 @@ def local_processes(experiment: str, workers: int) -> Iterator[Train]:
     executor.shutdown()
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Hear of Ctrl-C afterwards only; a process that is started meanwhile never does.
+
+    It is for the first process, which ends the others: they would all print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_process() -> None:
     torch.set_num_threads(1)
-    # Ctrl-C is for the first process, which ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

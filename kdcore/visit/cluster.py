@@ -253,17 +253,12 @@ class Cluster(Executor):
 
     def _hear_end(self, future: Future[Any], there: Any) -> None:
         result: Any = None
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             result = there.result()
-        except (CancelledError, TimeoutError, OSError) as gone:
-            # Dask gives what it lost with its scheduler the look of what was cancelled.
-            if there.status != "error":
-                self._lose(repr(gone))
-                return
-            error = gone
-        except Exception as failure:
-            if there.status != "error" and self._client.status != "running":
+        except BaseException as failure:
+            # What goes with its scheduler looks like what was cancelled, and nobody cancels here.
+            if there.status == "cancelled" or self._client.status != "running":
                 self._lose(repr(failure))
                 return
             error = failure
