@@ -9,7 +9,8 @@ minute and starts an app of its own::
     python benchmarks/load.py soak --seconds 600 --small
     python benchmarks/load.py soak --seconds 600 --visitors 100 --memory 1024
 
-class     all open the Lab's link, move T to the same value, and each to another
+class     all open the Lab's link, move T to the same value, each to another, and each chooses a
+          teacher and a T
 pages     everybody opens one page after the other as it comes, each beginning somewhere else
 soak      everybody goes from page to page and sets what it offers; some close their tab
 storm     all ask for a hundred runs of the Lab at once, and one more visitor for one
@@ -55,7 +56,9 @@ from pages.common import course
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LAB = "v=1&temperature={T:g}&alpha={alpha:g}&teacher_hidden=256&student_hidden=32&labels=50"
+LAB = "v=1&temperature={T:g}&alpha={alpha:g}&teacher_hidden={teacher}&student_hidden=32&labels=50"
+#: What the Lab offers.
+TEACHERS = (8, 16, 32, 64, 128, 256, 512)
 
 PATIENCE_SECONDS = 120
 #: One who chooses this and that does not wait for each longer than that.
@@ -299,14 +302,14 @@ class Scene:
                 await visitor.leave()
 
 
-def lab(T: float, alpha: float = 0.3) -> str:
+def lab(T: float, alpha: float = 0.3, teacher: int = 256) -> str:
     """Return an address of the Lab."""
-    return LAB.format(T=T, alpha=alpha)
+    return LAB.format(T=T, alpha=alpha, teacher=teacher)
 
 
 async def a_class(scene: Scene) -> dict[str, Tally]:
     """Let a class into the Lab."""
-    cold, link, same, own = Tally(), Tally(), Tally(), Tally()
+    cold, link, same, own, teachers = (Tally() for _ in range(5))
     first = await Visitor.arrive(scene.port, cold)
     await first.ask("lab", lab(4))
     async with scene.audience(link) as present:
@@ -321,12 +324,19 @@ async def a_class(scene: Scene) -> dict[str, Tally]:
             visitor.ask("lab", lab(0.5 + n % 40 / 2, 0.35 + 0.05 * (n // 40)))
             for n, visitor in enumerate(present)
         )
+        for visitor in present:
+            visitor.tally = teachers
+        await _together(
+            visitor.ask("lab", lab(0.6 + n % 40 / 2, 0.3, TEACHERS[n % len(TEACHERS)]))
+            for n, visitor in enumerate(present)
+        )
     await first.leave()
     return {
         "the first visitor of a cold server": cold,
         "all open the same link": link,
         "all move T to the same value": same,
         "all move T, each to another value": own,
+        "each chooses a teacher and another T": teachers,
     }
 
 
