@@ -386,7 +386,7 @@ def _kind_there() -> Any:
 def test_nothing_of_dask_is_imported_unless_a_scheduler_is_named() -> None:
     script = """
 import sys
-import kdcore.__main__
+import kdcore.command_line
 from kdcore.visit.jobs import shared_pool
 shared_pool()
 print([name for name in sys.modules if name.split(".")[0] in ("dask", "distributed", "tornado")])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from kdcore import words as kdcore_words
-from kdcore.__main__ import _parser, _settings_texts
+from kdcore.command_line import _parser, _settings_texts
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import EXPERIMENT as LAB
 from kdcore.experiments.lab import LabSettings
