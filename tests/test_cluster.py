@@ -17,7 +17,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from kdcore import __main__ as command_line
+from kdcore import command_line
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import LabSettings
 from kdcore.experiments.temperature import TemperatureSettings

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from kdcore import __main__ as command_line
+from kdcore import command_line
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.result import Measured, Row
 from kdcore.experiments.temperature import TemperatureSettings

@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kdcore import __main__ as command_line
-from kdcore import distillation
+from kdcore import command_line, distillation
 from kdcore.data import digits, few_labels, noisy_labels
 from kdcore.distillation import (
     BatchTable,

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kdcore import __main__ as command_line
-from kdcore import figures
+from kdcore import command_line, figures
 from kdcore.data import Dataset, LabelledImages, digits
 from kdcore.distillation import Response
 from kdcore.experiments import EXPERIMENTS

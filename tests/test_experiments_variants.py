@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kdcore.__main__ import main
+from kdcore.command_line import main
 from kdcore.data import digits
 from kdcore.distillation import accuracy, ensemble
 from kdcore.experiments import EXPERIMENTS

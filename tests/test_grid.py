@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from kdcore import __main__ as command_line
+from kdcore import command_line
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import LabSettings
 from kdcore.grid import work
