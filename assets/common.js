@@ -18,6 +18,33 @@ export function softLabels(logits, temperature) {
 }
 
 /**
+ * Logits as log-probabilities.
+ * @param {Float64Array} values
+ */
+export function logSoftmax(values) {
+  let largest = -Infinity;
+  for (const v of values) if (v > largest) largest = v;
+  let sum = 0;
+  for (const v of values) sum += Math.exp(v - largest);
+  const log = largest + Math.log(sum);
+  return values.map((v) => v - log);
+}
+
+/**
+ * KL(p ‖ q) = Σ p · (ln p − ln q), in nats; what p holds impossible adds nothing.
+ * @param {Float64Array} logP
+ * @param {Float64Array} logQ
+ */
+export function kl(logP, logQ) {
+  let sum = 0;
+  for (let i = 0; i < logP.length; i++) {
+    const p = Math.exp(logP[i]);
+    if (p > 0) sum += p * (logP[i] - logQ[i]);
+  }
+  return sum;
+}
+
+/**
  * H = −Σ_i p_i ln p_i, in nats; what is impossible adds nothing.
  * @param {number[]} probabilities
  */
@@ -126,6 +153,19 @@ export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
   node.append(...children);
+  return node;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * A new part of a drawing, with its attributes.
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ */
+export function shape(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
   return node;
 }
 

@@ -3,9 +3,7 @@
 // frame in which a slider moves. The formulas are those of kdcore.losses (kl_divergence, reverse_kl,
 // skewed_kl, generalised_jsd) and the grid that of kdcore.views.humps; a browser test compares them.
 
-import { contextOf, element, fill, find } from "./common.js";
-
-const SVG = "http://www.w3.org/2000/svg";
+import { contextOf, element, fill, find, kl, logSoftmax, shape } from "./common.js";
 
 /**
  * @typedef {"forward" | "reverse" | "jsd" | "skewed" | "skewed-reverse"} Measure
@@ -19,19 +17,6 @@ const SVG = "http://www.w3.org/2000/svg";
  *   frame: number, students?: Student[],
  * }} View
  */
-
-/**
- * Logits as log-probabilities.
- * @param {Float64Array} values
- */
-function logSoftmax(values) {
-  let largest = -Infinity;
-  for (const v of values) if (v > largest) largest = v;
-  let sum = 0;
-  for (const v of values) sum += Math.exp(v - largest);
-  const log = largest + Math.log(sum);
-  return values.map((v) => v - log);
-}
 
 /**
  * @param {number[]} places
@@ -53,20 +38,6 @@ export function logHumps(places, separation) {
     const largest = Math.max(a, b);
     return largest + Math.log(Math.exp(a - largest) + Math.exp(b - largest));
   }));
-}
-
-/**
- * KL(p ‖ q) = Σ p · (ln p − ln q)
- * @param {Float64Array} logP
- * @param {Float64Array} logQ
- */
-function kl(logP, logQ) {
-  let sum = 0;
-  for (let i = 0; i < logP.length; i++) {
-    const p = Math.exp(logP[i]);
-    if (p > 0) sum += p * (logP[i] - logQ[i]);
-  }
-  return sum;
 }
 
 /**
@@ -116,16 +87,6 @@ function studentsOf(view) {
     view.students.push({ mean, spread, log: logGaussian(data.places, mean, spread) });
   }
   return view.students;
-}
-
-/**
- * @param {string} name
- * @param {Record<string, string | number>} attributes
- */
-function shape(name, attributes) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
-  return node;
 }
 
 /**

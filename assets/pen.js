@@ -3,11 +3,10 @@
 // chance says the same to all of them, token by token. A button draws and stops; a click anywhere
 // puts the pens there. Who asks for less motion gets the whole drawing at once.
 
-import { element, fill, find, inTurn, softLabels } from "./common.js";
+import { element, fill, find, inTurn, shape, softLabels } from "./common.js";
 
 const TOKENS_A_SECOND = 20;
 const SIDE = 2.2; // half the width of a plane; the circle has radius 1
-const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {[number, number]} Point
@@ -76,16 +75,6 @@ export function tokenOf(logits, chance) {
   let sum = 0;
   const found = softLabels(logits, 1).findIndex((p) => (sum += p) >= chance);
   return found < 0 ? logits.length - 1 : found;
-}
-
-/**
- * @param {string} tag
- * @param {Record<string, string | number>} attributes
- */
-function shape(tag, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
-  return node;
 }
 
 /**

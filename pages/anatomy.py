@@ -17,33 +17,26 @@ from kdcore.data import digits
 from kdcore.experiments import t_squared
 from kdcore.experiments.lab import LabSettings, MeasuredLab
 from kdcore.experiments.t_squared import TSquaredSettings, factor
-from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
-from kdcore.losses import alpha_without_factor, soft_labels
+from kdcore.figures import factor_figure, gradient_sizes_figure
+from kdcore.losses import alpha_without_factor
 from kdcore.settings import ALPHA, TEMPERATURE, Number
-from kdcore.views.anatomy import Example, descend, gradient_sizes, loss_of, pulls
+from kdcore.views.anatomy import Example, gradient_sizes
 from pages.common import cards, charts, frame, jobs
 from pages.common import run_words as called
 from pages.common.answer import ask, ask_lab
 from pages.common.lesson import provenance_of, verdict_of
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
+from pages.common.stepper import stepper
 from pages.common.widgets import Choice, Controls, Named, Remembered, Toggle, control_of
 
 #: What the Lab trains unless asked otherwise: on a warm server it is there already.
 SETTINGS = LabSettings()
 
 CODE_HEIGHT = 520
-FIGURE_HEIGHT = 800
-TICK_SECONDS = 0.4
-LONGEST_PLAY = 400
-
-#: A step that moves no logit further than this cannot be seen.
-AT_REST = 0.002
+FIGURE_HEIGHT = 680
 
 CURVE_TEMPERATURES = [round(0.5 * 200 ** (i / 60), 4) for i in range(61)]
 LARGEST_LOGIT = 50.0
-
-_STATE = "anatomy.state"
-_PLAYING = "anatomy.playing"
 
 words = frame.page("anatomy")
 text = words["controls"]
@@ -124,131 +117,6 @@ def first_example(result: MeasuredLab | None) -> Example | None:
     trained = result.example_logits["hard"][index]
     student = trained if controls["student"] == "hard" else torch.zeros_like(teacher)
     return Example(student, teacher, int(digits().test.labels[index]))
-
-
-@dataclass
-class Stepping:
-    """Where the learner is: the example now, before the first step, and the steps between."""
-
-    chosen: tuple[Any, ...]
-    start: Example
-    now: Example
-    steps: int = 0
-
-    def step(self) -> None:
-        """Take one gradient step with what is set now."""
-        self.now = descend(self.now, controls["temperature"], controls["alpha"], controls["rate"])
-        self.steps += 1
-
-    def reset(self) -> None:
-        """Go back to the start."""
-        self.now, self.steps = self.start, 0
-        st.session_state[_PLAYING] = False
-
-    def at_rest(self) -> bool:
-        """Say whether another step would move nothing that can be seen."""
-        total = pulls(self.now, controls["temperature"], controls["alpha"]).total
-        return float(controls["rate"] * total.abs().max()) < AT_REST
-
-
-def stepping(example: Example) -> Stepping:
-    """Return the learner's place with this example; another example starts anew."""
-    chosen = (*example.student.tolist(), *example.teacher.tolist(), example.label)
-    state: Stepping | None = st.session_state.get(_STATE)
-    if state is None or state.chosen != chosen:
-        state = st.session_state[_STATE] = Stepping(chosen, example, example)
-        st.session_state[_PLAYING] = False
-    return state
-
-
-def play(playing: bool) -> None:
-    """Play, or pause.
-
-    While it plays a click can arrive twice: the fragment's timer takes it along when it falls
-    between the click and its own message. So the button says what is to be; a switch would turn
-    back.
-    """
-    st.session_state[_PLAYING] = playing
-
-
-def show_buttons(state: Stepping) -> None:
-    """Draw play or pause, step and reset."""
-    run, playing = words["run"], st.session_state.get(_PLAYING, False)
-    with st.container(horizontal=True, key="stepping"):
-        st.button(
-            run["pause"] if playing else run["play"],
-            icon=":material/pause:" if playing else ":material/play_arrow:",
-            on_click=play,
-            args=(not playing,),
-            key="play",
-        )
-        st.button(
-            run["step"],
-            icon=":material/skip_next:",
-            on_click=state.step,
-            disabled=playing,
-            key="step",
-        )
-        st.button(run["reset"], icon=":material/replay:", on_click=state.reset, key="reset")
-
-
-def show_example(state: Stepping) -> None:
-    """Draw the example where it stands; while it plays, take a step first."""
-    if st.session_state.get(_PLAYING, False):
-        state.step()
-        if state.at_rest() or state.steps >= LONGEST_PLAY:
-            st.session_state[_PLAYING] = False
-            st.rerun()
-    T, alpha, run = controls["temperature"], controls["alpha"], words["run"]
-    loss = loss_of(state.now, T, alpha)
-    numbers = run["loss"].format(
-        total=f"{loss.total.item():.3f}",
-        hard=f"{loss.hard.item():.3f}",
-        soft=f"{loss.soft.item():.3f}",
-        alpha=f"{alpha:g}",
-        beta=f"{1 - alpha:g}",
-    )
-    st.html(
-        f'<p class="stepped"><strong>{escape(run["count"].format(step=state.steps))}</strong> · '
-        f"<span>{escape(numbers)}</span></p>"
-    )
-    st.caption(run["rest"] if state.steps and state.at_rest() else run["still"])
-    charts.show(
-        anatomy_figure(state.now, state.start.student.tolist(), T, alpha, words["figure"]),
-        table_of(state),
-        alternative_of(state),
-        key="anatomy",
-    )
-
-
-def table_of(state: Stepping) -> pd.DataFrame:
-    """Return the figures of the example, a row a class."""
-    named = words["figure"]["table"]
-    pulled = pulls(state.now, controls["temperature"], controls["alpha"])
-    columns = {
-        "class": range(classes),
-        "teacher": state.now.teacher.tolist(),
-        "student": state.now.student.tolist(),
-        "start": state.start.student.tolist(),
-    } | {kind: pull.tolist() for kind, pull in pulled._asdict().items()}
-    return pd.DataFrame({named[column]: values for column, values in columns.items()})
-
-
-def alternative_of(state: Stepping) -> str:
-    """Say in words what the figure shows."""
-    T = controls["temperature"]
-    said: dict[str, Any] = {
-        "step": state.steps,
-        "temperature": f"{T:g}",
-        "label": state.now.label,
-    }
-    for who in ("teacher", "student"):
-        share, label = soft_labels(getattr(state.now, who)[None], T)[0].max(0)
-        said |= {who: int(label), f"{who}_percent": f"{100 * share.item():.0f}"}
-    for kind, pull in pulls(state.now, T, controls["alpha"])._asdict().items():
-        strongest = int(pull.abs().argmax())
-        said |= {kind: strongest, f"{kind}_size": f"{pull[strongest].item():+.2f}"}
-    return words["figure"]["alternative"].format(**said)
 
 
 # --------------------------------------------------------------------------------- the factor T²
@@ -415,9 +283,13 @@ left, right = st.columns([7, 5], gap="large")
 with left:
     example = first_example(result)
     if example is not None:
-        show_buttons(stepping(example))
-        ticking = TICK_SECONDS if st.session_state.get(_PLAYING, False) else None
-        st.fragment(show_example, run_every=ticking)(stepping(example))
+        stepper(
+            example,
+            controls["temperature"],
+            controls["alpha"],
+            controls["rate"],
+            words["stepper"],
+        )
     else:
         answered.follow(jobs.show_progress)
         charts.placeholder(FIGURE_HEIGHT)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from kdcore.figures import anatomy_figure, factor_figure, gradient_sizes_figure
+from kdcore.figures import factor_figure, gradient_sizes_figure
 from kdcore.losses import (
     distillation_gradient,
     distillation_loss,
@@ -21,13 +25,17 @@ from kdcore.losses import (
 from kdcore.randomness import generator
 from kdcore.statistics import Interval
 from kdcore.views.anatomy import (
+    AT_REST,
     Example,
+    at_rest,
     descend,
     gradient_sizes,
     loss_of,
+    pull_range,
     pulls,
     shifted_teacher,
 )
+from pages.common.components import module
 from pages.common.words import words
 
 SETTINGS = [(1.0, 0.3), (4.0, 0.0), (4.0, 1.0), (0.5, 0.5), (20.0, 0.7)]
@@ -160,18 +168,68 @@ def test_sizes_are_mean_norms_with_t_squared_between_them() -> None:
     assert sizes.hard.mean == pytest.approx(expected)
 
 
-def test_the_figure_shows_the_pulls_that_were_computed(example: Example) -> None:
-    figure = anatomy_figure(example, example.student.tolist(), 4.0, 0.3, words("anatomy")["figure"])
-    found = pulls(example, 4.0, 0.3)
-    tips = {
-        trace.legendgroup: trace
-        for trace in figure.data
-        if trace.type == "scatter" and trace.mode == "markers" and trace.legendgroup
-    }
-    for kind in ("hard", "soft", "total"):
-        assert list(tips[kind].y) == pytest.approx(getattr(found, kind).tolist())
-        up = [s == "triangle-up" for s in tips[kind].marker.symbol]
-        assert all(value > 0 for value, is_up in zip(tips[kind].y, up, strict=True) if is_up)
+def test_the_axis_of_the_pulls_holds_each_at_every_temperature_and_alpha_and_no_more(
+    example: Example,
+) -> None:
+    temperatures = [0.5, 1.0, 4.0, 20.0]
+    low, high = pull_range(example, temperatures)
+    every = torch.stack(
+        [
+            torch.stack(list(pulls(example, T, alpha)))
+            for T in temperatures
+            for alpha in (0.0, 0.3, 1.0)
+        ]
+    )
+    assert (low, high) == pytest.approx((every.min().item(), every.max().item()), rel=1e-6)
+    assert low < 0 < high
+
+
+STEPS = 7
+
+
+@pytest.fixture(scope="module")
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What the component computes, for each of the settings: pulls, loss, rest, logits."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node: the JavaScript is not tested")
+    file = tmp_path_factory.mktemp("stepper") / "stepper.mjs"
+    file.write_text(module("stepper"), "utf-8")
+    student, teacher = (random_logits(1, who)[0].tolist() for who in ("student", "teacher"))
+    example = {"student": student, "teacher": teacher, "label": 3}
+    settings = [{"temperature": T, "alpha": alpha, "rate": 0.5} for T, alpha in SETTINGS]
+    script = f"""
+        import * as stepper from {json.dumps(file.as_uri())};
+        const {{ atRest, descend, lossOf, pulls, shiftedTeacher }} = stepper;
+        const said = {json.dumps(settings)}.map((settings) => {{
+          let example = {json.dumps(example)};
+          const before = {{ pulls: pulls(example, settings), loss: lossOf(example, settings) }};
+          for (let step = 0; step < {STEPS}; step++) example = descend(example, settings);
+          const rests = [0.5, 5e-6]
+            .map((rate) => atRest(example, {{ ...settings, rate }}, {AT_REST}));
+          return {{ ...before, student: example.student, shifted: shiftedTeacher(example), rests }};
+        }});
+        console.log(JSON.stringify(said));
+    """
+    command = [node, "--input-type=module", "--eval", script]
+    return list(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+
+
+@pytest.mark.parametrize("place", range(len(SETTINGS)))
+def test_the_browser_steps_as_the_engine_does(
+    example: Example, browsers: list[Any], place: int
+) -> None:
+    (T, alpha), said = SETTINGS[place], browsers[place]
+    for kind, pull in pulls(example, T, alpha)._asdict().items():
+        assert said["pulls"][kind] == pytest.approx(pull.tolist(), abs=1e-6), kind
+    for part, value in loss_of(example, T, alpha)._asdict().items():
+        assert said["loss"][part] == pytest.approx(value.item(), rel=1e-6), part
+    now = example
+    for _ in range(STEPS):
+        now = descend(now, T, alpha, 0.5)
+    assert said["student"] == pytest.approx(now.student.tolist(), abs=1e-5)
+    assert said["shifted"] == pytest.approx(shifted_teacher(now).tolist(), abs=1e-5)
+    assert said["rests"] == [at_rest(now, T, alpha, rate) for rate in (0.5, 5e-6)] == [False, True]
 
 
 def test_the_figure_of_sizes_shows_both_curves_and_both_limits() -> None:
@@ -211,38 +269,6 @@ def opened(**address: str) -> AppTest:
     for name, value in ({"v": "1", "source": "hand"} | address).items():
         page.query_params[name] = value
     return page.run()
-
-
-def test_playing_stops_by_itself_when_nothing_moves_any_more() -> None:
-    same = "0,0,0,9,0,0,0,0,0,0"
-    page = opened(alpha="0", teacher_logits=same, student_logits=same)
-    page.button(key="play").click().run()
-    assert not page.exception
-    assert page.session_state["anatomy.playing"] is False
-    assert page.session_state["anatomy.state"].steps == 1
-
-
-def test_a_click_on_pause_that_arrives_twice_pauses() -> None:
-    page = opened()
-    page.button(key="play").click().run()
-    assert page.session_state["anatomy.playing"] is True
-    # What its first arrival did: the fragment's timer had taken the click along.
-    page.session_state["anatomy.playing"] = False
-    page.button(key="play").click().run()
-    assert page.session_state["anatomy.playing"] is False
-
-
-def test_step_and_reset_on_the_page() -> None:
-    page = opened()
-    page.button(key="step").click().run()
-    page.button(key="step").click().run()
-    state = page.session_state["anatomy.state"]
-    assert state.steps == 2
-    assert not torch.equal(state.now.student, state.start.student)
-    page.button(key="reset").click().run()
-    state = page.session_state["anatomy.state"]
-    assert state.steps == 0
-    assert torch.equal(state.now.student, state.start.student)
 
 
 @pytest.mark.parametrize("nonsense", ["", "1,2,3", "nan" + ",0" * 9, "1e9" + ",0" * 9, "🙃"])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kdcore import distillation
+from kdcore import distillation, losses
 from kdcore.experiments import playground
 from kdcore.store import BoundedStore
 from pages.common import answer, lesson
@@ -28,6 +28,8 @@ SHOWING = sorted(
     for file in PAGES.glob("*.py")
     if any(word in file.read_text("utf-8") for word in ("explain(", "show_code(", "getsource("))
 )
+#: What the browser computes instead, by formulas that a test compares with what is shown.
+IN_THE_BROWSER = {"anatomy": [losses.distillation_loss]}
 
 
 @dataclass
@@ -116,7 +118,8 @@ def test_every_function_that_is_shown_was_called(
 ) -> None:
     seen = open_page(name, monkeypatch)
     assert seen.shown
-    ran = [f for f in seen.shown if f not in seen.differentiated]
+    elsewhere = [*seen.differentiated, *IN_THE_BROWSER.get(name, [])]
+    ran = [f for f in seen.shown if f not in elsewhere]
     # The run calls it, or the page does to make its chart of the run.
     called = seen.by_runs | seen.by_page
     assert [f.__qualname__ for f in ran if not codes(f) & called] == []

@@ -12,7 +12,7 @@ from kdcore.figures.accuracy import (
     pair_figure,
     routes_figure,
 )
-from kdcore.figures.anatomy import anatomy_figure, factor_figure, gradient_sizes_figure
+from kdcore.figures.anatomy import factor_figure, gradient_sizes_figure
 from kdcore.figures.balance import alpha_range, best_alpha_figure
 from kdcore.figures.broken import exam_figure
 from kdcore.figures.classes import (
@@ -41,7 +41,6 @@ __all__ = [
     "accuracy_figure",
     "add_ghost",
     "alpha_range",
-    "anatomy_figure",
     "best_alpha_figure",
     "between_figure",
     "confusion_figure",

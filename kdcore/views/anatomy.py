@@ -1,4 +1,8 @@
-"""The loss taken apart: how it pulls on each logit of one example, and how hard at each T."""
+"""The loss taken apart: how it pulls on each logit of one example, and how hard at each T.
+
+The page computes the steps of an example in the browser (``assets/stepper.js``), by the formulas
+that stand here; a test holds the two together.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,9 @@ from kdcore.losses import (
     soft_gradient,
 )
 from kdcore.statistics import Interval, mean_interval
+
+#: A step that moves no logit further than this cannot be seen.
+AT_REST = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +77,24 @@ def descend(example: Example, temperature: float, alpha: float, rate: float) -> 
     return replace(
         example, student=example.student + rate * pulls(example, temperature, alpha).total
     )
+
+
+def at_rest(example: Example, temperature: float, alpha: float, rate: float) -> bool:
+    """Say whether another step would move nothing that can be seen."""
+    return float(rate * pulls(example, temperature, alpha).total.abs().max()) < AT_REST
+
+
+def pull_range(example: Example, temperatures: Sequence[float]) -> tuple[float, float]:
+    """Return the strongest pull down and up on any logit at any of the temperatures, whatever α.
+
+    So far the axis of the pulls must reach that stays as it is while T and α change. In α a pull
+    is a straight line, so its ends, the soft and the hard pull alone, are all that must be looked
+    at.
+    """
+    T, alpha = torch.tensor(temperatures).view(-1, 1, 1), torch.tensor([0.0, 1.0]).view(-1, 1)
+    student = example.student.expand(len(temperatures), 2, -1)
+    gradient = distillation_gradient(student, example.teacher, example.one_hot, T, alpha)
+    return -float(gradient.max()), -float(gradient.min())
 
 
 def loss_of(example: Example, temperature: float, alpha: float) -> DistillationLoss:
