@@ -314,6 +314,7 @@ function build(view) {
       element("span", { class: "title" }, words[name]), listed);
   }
   find(root, "summary").textContent = words.table;
+  find(root, ".scroll").setAttribute("aria-label", words.table);
   find(root, "thead tr").replaceChildren(
     ...Object.values(columns).map((name) => element("th", { scope: "col" }, name)));
   find(root, "tbody").replaceChildren(...data.student.map((_, c) => element("tr", {},

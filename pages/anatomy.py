@@ -33,7 +33,7 @@ from pages.common.widgets import Choice, Controls, Named, Remembered, Toggle, co
 SETTINGS = LabSettings()
 
 CODE_HEIGHT = 520
-FIGURE_HEIGHT = 680
+FIGURE_HEIGHT = 710
 
 CURVE_TEMPERATURES = [round(0.5 * 200 ** (i / 60), 4) for i in range(61)]
 LARGEST_LOGIT = 50.0

@@ -29,7 +29,7 @@ SHOWING = sorted(
     if any(word in file.read_text("utf-8") for word in ("explain(", "show_code(", "getsource("))
 )
 #: What the browser computes instead, by formulas that a test compares with what is shown.
-IN_THE_BROWSER = {"anatomy": [losses.distillation_loss]}
+IN_THE_BROWSER = {"anatomy": [losses.distillation_loss, losses.kl_divergence]}
 
 
 @dataclass
