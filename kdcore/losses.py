@@ -115,8 +115,8 @@ def distillation_loss(
 
         L = α · CE(student, labels) + (1 − α) · T² · KL(teacher_T ‖ student_T)
 
-    The soft gradient shrinks as 1/T²; the factor T² makes up for it, so that α means the same at
-    every temperature. The teacher is a constant here: no gradient flows into its logits.
+    At high T the soft gradient shrinks as 1/T²; the factor T² makes up for it, so that α means the
+    same there at every temperature. The teacher is a constant: no gradient flows into its logits.
 
     Parameters
     ----------

@@ -321,7 +321,7 @@ def cost_rows(cost: MeasuredCost, text: dict[str, Any]) -> list[tuple[str, str, 
         faster = speed_sentence(cost.faster(batch), text["speed"])
         rows.append((names[f"latency_{batch}"], times[0], times[1], faster))
         calls = [
-            text["calling"].format(
+            text["calling" if latency.calling <= latency.median else "calling_all"].format(
                 time=f"{1e6 * latency.calling:.1f}", share=round(100 * latency.calling_share)
             )
             for latency in both

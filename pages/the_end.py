@@ -8,6 +8,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
+from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.evidence import CLAIMS, claims_tested, on_claim, overall
 from kdcore.visit.runs import Run
 from pages.common import charts, course, frame, visit
@@ -92,7 +93,12 @@ def did_not_help(run: Run) -> bool:
 def show_no_help() -> None:
     """The runs in which distillation did not help."""
     text = words["no_help"]
-    with_baseline = [run for run in runs if any(row.gain for row in run.summary.conditions)]
+    with_baseline = [
+        run
+        for run in runs
+        if EXPERIMENTS[run.summary.experiment].over_hard_labels
+        and any(row.gain for row in run.summary.conditions)
+    ]
     if not with_baseline:
         return
     st.subheader(text["heading"], anchor=False)

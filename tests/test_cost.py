@@ -131,10 +131,9 @@ def test_median_and_spread_are_those_of_the_rounds() -> None:
     assert latency.examples_per_second == 256 / 5
 
 
-def test_the_share_of_calling_is_taken_within_rounds() -> None:
-    # The machine was slow in the middle of three rounds for one, at the end for all.
+def test_the_share_of_calling_divides_the_figures_that_stand_beside_it() -> None:
     latency = Latency(1, (4.0, 4.0, 40.0), (1.0, 2.0, 10.0))
-    assert latency.calling_share == 0.25
+    assert latency.calling_share == latency.calling / latency.median == 0.5
 
 
 def test_half_of_the_time_is_mostly_calling() -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from kdcore.statistics import mean_interval, paired_difference
 from kdcore.visit.evidence import CLAIMS, Takeaway
+from kdcore.visit.keeping import Copy, Kept, Prediction
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
 from tests.test_runs import NOON
@@ -159,3 +160,38 @@ def test_a_pinned_run_says_so_and_can_be_let_go() -> None:
         assert kept(page)[1].pinned is pinned
         column = words("my_runs")["columns"]["pinned"]
         assert bool(page.dataframe[0].value[column].tolist()[1]) is pinned
+
+
+#: What a page remembers of a prediction.
+STATE = ("prediction", "predicted-for", "linked-run")
+
+
+def test_a_reload_does_not_hold_a_prediction_against_settings_it_was_not_made_for() -> None:
+    page = finished(opened("dark_knowledge", seeds="5", labels="900", prediction="order"), runs=1)
+    (run,) = kept(page)
+    assert run.prediction  # so far there is nothing but the address
+    before = Copy(Kept(predictions={"dark_knowledge": Prediction("order", "labels 50")}), (), {})
+
+    def browser_says() -> None:
+        import streamlit as st
+
+        from pages.common import visit
+
+        visit.take_in(st.session_state["copy"])
+
+    heard = AppTest.from_function(browser_says)
+    shared = ("visit.runs", "visit.kept", *(f"dark_knowledge.{n}" for n in STATE))
+    for key in shared:
+        heard.session_state[key] = page.session_state[key]
+    heard.session_state["copy"] = before
+    heard.run()
+    assert not heard.exception
+    for key in shared:
+        if key in heard.session_state:
+            page.session_state[key] = heard.session_state[key]
+    (run,) = kept(page)
+    assert run.prediction == ""
+    page.run()
+    (run,) = kept(page)
+    assert run.prediction == ""
+    assert any("labels 50" in caption.value for caption in page.caption)

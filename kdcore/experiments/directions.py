@@ -273,6 +273,7 @@ EXPERIMENT = Experiment(
     DirectionsSettings,
     directions,
     page="directions",
+    over_hard_labels=False,
     named_by=("mix",),
     claims=(Claim("directions", validity_for_variety), Claim("cooling", cooling_does_it)),
     data="words",

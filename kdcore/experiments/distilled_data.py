@@ -206,6 +206,7 @@ EXPERIMENT = Experiment(
     DistilledDataSettings,
     distilled_data,
     page="without_data",
+    over_hard_labels=False,
     named_by=("learned_from",),
     claims=(
         Claim("invented", invented_teach_more),

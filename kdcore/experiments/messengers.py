@@ -102,6 +102,7 @@ EXPERIMENT = Experiment(
     MessengersSettings,
     messengers,
     page="secret_in_noise",
+    over_hard_labels=False,
     named_by=("inputs",),
     claims=(Claim("messenger", digits_carry_more),),
 )

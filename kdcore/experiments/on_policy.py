@@ -283,6 +283,7 @@ EXPERIMENT = Experiment(
     OnPolicySettings,
     on_policy,
     page="on_policy",
+    over_hard_labels=False,
     named_by=("data",),
     claims=(
         Claim("own_drawings", own_drawings_help),

@@ -142,6 +142,8 @@ class Experiment(Generic[S, M]):
     stands_for: Callable[[Result[S, M]], Result[Any, Any]] | None = None
     #: Whether the list of a visit's runs keeps it: one that is broken on purpose says nothing.
     listed: bool = True
+    #: Whether gains are over hard labels: what the end of the course asks, "when does it not help?"
+    over_hard_labels: bool = True
     #: Settings in which runs may differ and still have students that train as one stack; lists
     #: must be as long. There are none unless the function is :class:`~kdcore.plans.Planned`.
     merges_over: tuple[str, ...] = ()

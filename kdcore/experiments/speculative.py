@@ -182,6 +182,7 @@ EXPERIMENT = Experiment(
     SpeculativeSettings,
     speculative,
     page="language",
+    over_hard_labels=False,
     named_by=("draft",),
     claims=(Claim("speculative", better_draft),),
     data="words",

@@ -260,6 +260,7 @@ EXPERIMENT = Experiment(
     SubliminalSettings,
     subliminal,
     page="secret_in_noise",
+    over_hard_labels=False,
     named_by=("start",),
     claims=(Claim("subliminal", comes_through),),
 )

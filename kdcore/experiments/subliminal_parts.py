@@ -137,6 +137,7 @@ EXPERIMENT = Experiment(
     SubliminalPartsSettings,
     subliminal_parts,
     page="secret_in_noise",
+    over_hard_labels=False,
     named_by=("shared",),
     claims=(Claim("shared_outputs", outputs_carry_it),),
 )

@@ -283,6 +283,7 @@ EXPERIMENT = Experiment(
     WithoutDataSettings,
     without_data,
     page="without_data",
+    over_hard_labels=False,
     named_by=("inputs",),
     claims=(
         Claim("needs_data", needs_the_data),

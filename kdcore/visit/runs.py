@@ -209,6 +209,10 @@ class RunLog:
         known = self._runs[number].prediction if number in self._runs else ""
         self._change(number, prediction=prediction or known, outcome=outcome)
 
+    def forget_prediction(self, number: int) -> None:
+        """Let a run have no prediction: the one beside it was made for other settings."""
+        self._change(number, prediction="")
+
     def pin(self, number: int, pinned: bool = True) -> None:
         """Pin a run, so that it does not make room for others, or let go of it."""
         self._change(number, pinned=pinned)

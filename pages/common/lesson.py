@@ -281,7 +281,8 @@ class Lesson:
         said = self.controls["prediction"]
         # A prediction that came with a link is about the settings that came with it.
         predicted_for = st.session_state.setdefault(
-            self.controls.key("predicted-for"), self._settings_text()
+            self.controls.key("predicted-for"),
+            self._settings_text(),
         )
         run = None if self._stale else answer.taken(self._first_run, self.controls)
         # Controls that do not define this run may have moved since: it is the same run.
@@ -292,6 +293,7 @@ class Lesson:
         if run is not None:
             predicted = outcomes[said] if is_about_this else ""
             visit.runs().predict(run.number, predicted, outcomes[outcome])
+            visit.note_link(self.controls.page, run.number if predicted else None)
             frame.finish(self.controls.page)
         with st.container(key="compare", border=True):
             left, right = st.columns(2)

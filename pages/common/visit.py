@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,6 +63,7 @@ def take_in(copy: Copy) -> None:
     """
     for run in copy.runs:
         _check_words(run)
+    _correct_links(copy.kept.predictions)
     log, own = runs(), kept()
     if copy.cleared > log.cleared:
         log.forget_before(copy.cleared)
@@ -97,6 +99,31 @@ def answer_key(claim: str) -> str:
 def note_prediction(page: str, choice: str, settings: str) -> None:
     """Keep a prediction made on a page."""
     kept().predictions[page] = Prediction(choice, settings)
+
+
+def note_link(page: str, number: int | None) -> None:
+    """Note the run that a prediction was held against which has only come with the address.
+
+    After a reload that is all there is until the browser says what it kept; then it may turn out
+    that the prediction was made for other settings.
+    """
+    if page not in kept().predictions:
+        st.session_state[_linked_run(page)] = number
+
+
+def _correct_links(predictions: Mapping[str, Prediction]) -> None:
+    """Let go of what was held against a prediction that had been made for other settings."""
+    for page, made in predictions.items():
+        number = st.session_state.pop(_linked_run(page), None)
+        same = st.session_state.get(_guess(page)) == made.choice
+        if number is None or not same or st.session_state.get(_guessed_for(page)) == made.settings:
+            continue
+        runs().forget_prediction(number)
+        st.session_state[_guessed_for(page)] = made.settings
+
+
+def _linked_run(page: str) -> str:
+    return f"{page}.linked-run"
 
 
 def _guess(page: str) -> str:
