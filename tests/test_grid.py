@@ -337,6 +337,8 @@ def test_ctrl_c_leaves_no_traceback_and_no_process(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell lets what it runs in the background ignore it, and tests run there, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for_cells(tmp_path / "out", 0)
     time.sleep(1)

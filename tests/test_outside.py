@@ -72,10 +72,19 @@ def test_a_full_disk_is_said_in_one_line() -> None:
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+def hears_ctrl_c() -> None:
+    # A shell lets what it runs in the background ignore it, and tests run there, too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_run_that_is_interrupted_leaves_no_traceback() -> None:
     long = ["run", "teacher-size", "--seeds", "20"]
     process = subprocess.Popen(
-        [*COMMAND, *long], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *long],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hears_ctrl_c,
     )
     assert process.stderr is not None
     assert b"%" in process.stderr.readline()  # it trains
@@ -91,6 +100,7 @@ def test_who_interrupts_it_while_it_starts_sees_no_traceback_either() -> None:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=hears_ctrl_c,
     )
     assert process.stderr is not None
     while b"import 'torch._C'" not in process.stderr.readline():
