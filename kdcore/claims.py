@@ -60,14 +60,16 @@ def from_verdict(outcome: Verdict) -> ClaimVerdict:
     return verdicts[outcome]
 
 
-def position_of_best(accuracy: Tensor) -> Position:
-    """Say where along an ordered row of conditions ``[S, C]`` the best accuracy lies.
+def position_of_best(accuracy: Tensor, ends: tuple[int, int] | None = None) -> Position:
+    """Say where among conditions ``[S, C]`` with two ends the best accuracy lies.
 
     ``"low"`` or ``"high"``: at that end, and the other end can be told apart from the best;
-    ``"inside"``: both ends can; ``"alike"``: neither can.
+    ``"inside"``: both ends can; ``"alike"``: neither can. The ends are the first condition and the
+    last unless given.
     """
     _, best = not_told_apart(accuracy)
-    low, high = 0 in best, accuracy.shape[1] - 1 in best
+    first, last = ends or (0, accuracy.shape[1] - 1)
+    low, high = first in best, last in best
     if low and high:
         return "alike"
     if low:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
+
+from streamlit.testing.v1 import AppTest
 
 from kdcore.figures import accuracy_figure, add_ghost, gains_figure
 from kdcore.statistics import Interval
+from pages.common.words import words
+from tests.test_tries import outcomes, run_of
 
 NAMES = {"hard": "hard", "best": "best", "worse": "worse"}
 
@@ -43,3 +48,27 @@ def test_a_ghost_has_no_ghost() -> None:
     add_ghost(second, first, "the run before")
     add_ghost(third, kept, "the run before")
     assert [list(trace.x) for trace in third.data] == [[20], [30]]
+
+
+def charts_with_a_ghost(page: AppTest) -> int:
+    ghost = words("lesson")["compare"]["ghost"]
+    return sum(ghost in chart.proto.spec for chart in page.get("plotly_chart"))
+
+
+def test_after_another_setting_its_chart_and_its_figure_show_the_run_before() -> None:
+    page = run_of("dark_knowledge", {})
+    assert charts_with_a_ghost(page) == 0
+    said = words("lesson")["compare"]["before"].split("{")[0]
+    assert not any(caption.value.startswith(said) for caption in page.caption)
+    page.session_state["dark_knowledge.alpha"] = 0.6
+    page.run()
+    end = time.monotonic() + 60
+    while charts_with_a_ghost(page) == 0 and time.monotonic() < end:
+        page.run()
+    assert outcomes(page, "dark_knowledge")
+    assert charts_with_a_ghost(page) == 1
+    (before,) = [c.value for c in page.caption if c.value.startswith(said)]
+    assert "0.3" in before
+    # Drawn once more it is still the run before, and not this one.
+    page.run()
+    assert charts_with_a_ghost(page) == 1

@@ -11,6 +11,7 @@ from kdcore.claims import (
     Judgement,
     Pattern,
     best_row,
+    position_of_best,
 )
 from kdcore.data import Dataset, digits
 from kdcore.distillation import Teachers, layer_sizes, train_teachers
@@ -147,11 +148,7 @@ def teacher_size_pattern(result: AnyResult) -> Pattern:
     if "helps" not in said:
         return "hurts" if "hurts" in said else "nothing"
     sizes = [row["teacher_parameters"] for row in result.rows]
-    _, alike = not_told_apart(result.accuracy)
-    low, high = sizes.index(min(sizes)) in alike, sizes.index(max(sizes)) in alike
-    if low and high:
-        return "alike"
-    return "low" if low else "high" if high else "inside"
+    return position_of_best(result.accuracy, (sizes.index(min(sizes)), sizes.index(max(sizes))))
 
 
 def bigger_is_not_always_better(result: AnyResult) -> ClaimVerdict:

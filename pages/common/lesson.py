@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
@@ -38,6 +38,8 @@ COMMON = ("student_samples", "seeds")
 BEHIND_THE_SEEDS = ("split", "first_seed")
 
 SKIPPED = "skipped"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -221,15 +223,22 @@ class Lesson:
 
     def chart(self, figure: Figure, table: DataFrame, alternative: str, key: str) -> None:
         """Draw a chart of the run, with the run before it behind, if that was set otherwise."""
-        place, now = self.controls.key(f"drawn-{key}"), self._settings_text()
-        before, latest = st.session_state.get(place, (None, None))
-        if not self._stale:
-            if latest is None or latest[0] != now:
-                before = latest
-            st.session_state[place] = before, (now, deepcopy(figure))
+        before = self._run_before(f"drawn-{key}", lambda: deepcopy(figure))
         if before is not None:
             add_ghost(figure, before[1], self._shared["compare"]["ghost"])
         charts.show(figure, table, alternative, key)
+
+    def _run_before(self, key: str, shown: Callable[[], T]) -> tuple[dict[str, str], T] | None:
+        """Keep what is shown of this run, and return that of the run before, with its settings.
+
+        The run before is the last one that was set otherwise; ``None`` if there was none.
+        """
+        place, now = self.controls.key(key), {n: self.controls.text(n) for n in self._defining}
+        before, latest = st.session_state.get(place, (None, None))
+        if not self._stale and (latest is None or latest[0] != now):
+            before, latest = latest, (now, shown())
+            st.session_state[place] = before, latest
+        return before
 
     def _provenance_of_table(self, result: AnyResult) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -281,8 +290,7 @@ class Lesson:
         said = self.controls["prediction"]
         # A prediction that came with a link is about the settings that came with it.
         predicted_for = st.session_state.setdefault(
-            self.controls.key("predicted-for"),
-            self._settings_text(),
+            self.controls.key("predicted-for"), self._settings_text()
         )
         run = None if self._stale else answer.taken(self._first_run, self.controls)
         # Controls that do not define this run may have moved since: it is the same run.
@@ -327,16 +335,12 @@ class Lesson:
         """Show what the run before this one said, and what was set otherwise."""
         if self._stale:
             return
-        key, now = self.controls.key("said"), {n: self.controls.text(n) for n in self._defining}
-        before, latest = st.session_state.get(key, (None, None))
-        if latest is None or latest[0] != now:
-            before = latest
-        st.session_state[key] = before, (now, figure)
-        if before is not None and before[0].keys() == now.keys():
-            changed = [n for n in now if now[n] != before[0][n]]
-            settings = ", ".join(f"{self.controls.label(n)} {before[0][n]}" for n in changed)
-            text = self._shared["compare"]["before"]
-            st.caption(text.format(settings=settings, figure=before[1]))
+        if (before := self._run_before("said", lambda: figure)) is None:
+            return
+        was, said = before
+        changed = [n for n in was if was[n] != self.controls.text(n)]
+        settings = ", ".join(f"{self.controls.label(n)} {was[n]}" for n in changed)
+        st.caption(self._shared["compare"]["before"].format(settings=settings, figure=said))
 
     def _offer_other_settings(self, said: str, is_about_this: bool) -> None:
         """Offer to predict for what is set now, and to go back to what the lesson comes with."""
