@@ -195,3 +195,26 @@ def test_a_reload_does_not_hold_a_prediction_against_settings_it_was_not_made_fo
     (run,) = kept(page)
     assert run.prediction == ""
     assert any("labels 50" in caption.value for caption in page.caption)
+
+
+def test_the_end_lists_what_did_not_help_only_where_hard_labels_were_the_measure() -> None:
+    log = RunLog()
+    table = np.array([[0.8, 0.8], [0.7, 0.71]])
+    gain = paired_difference(table[:, 1], table[:, 0])
+    for experiment, page, column in (
+        ("balance", "balance", "alpha"),
+        ("without-data", "without_data", "inputs"),
+    ):
+        rows = (
+            Condition({column: ""}, mean_interval(table[:, 0])),
+            Condition({column: "0.5"}, mean_interval(table[:, 1]), gain, "no clear difference"),
+        )
+        one = Summary(experiment, experiment, {"seeds": "2"}, "digits", (0, 1), rows, table, 0.5)
+        log.add(one, page, {"v": "1"}, NOON)
+        log.see(len(log))
+    page = opened("the_end", log)
+    listed = [
+        m.value for m in page.markdown if m.value.startswith("- **") and "no clear" in m.value
+    ]
+    assert len(listed) == 1
+    assert words("balance")["experiments"]["balance"]["name"] in listed[0]
