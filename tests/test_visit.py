@@ -212,9 +212,7 @@ def test_the_end_lists_what_did_not_help_only_where_hard_labels_were_the_measure
         one = Summary(experiment, experiment, {"seeds": "2"}, "digits", (0, 1), rows, table, 0.5)
         log.add(one, page, {"v": "1"}, NOON)
         log.see(len(log))
-    page = opened("the_end", log)
-    listed = [
-        m.value for m in page.markdown if m.value.startswith("- **") and "no clear" in m.value
-    ]
+    end = opened("the_end", log)
+    listed = [m.value for m in end.markdown if m.value.startswith("- **") and "no clear" in m.value]
     assert len(listed) == 1
     assert words("balance")["experiments"]["balance"]["name"] in listed[0]
