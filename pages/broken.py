@@ -68,6 +68,13 @@ def name_it(case: int, suspect: int) -> None:
     st.session_state[controls.key("bring")] = True
 
 
+def lock(case: int, key: str) -> None:
+    """Keep what is chosen when it is clicked: what the page was drawn with may be older."""
+    chosen = st.session_state[key]
+    if chosen is not None:
+        name_it(case, SUSPECTS.index(chosen))
+
+
 def score() -> dict[str, int]:
     """Return how many bugs were found, and how many of them at the first look."""
     found = [case for case in numbers if is_found(case)]
@@ -221,8 +228,8 @@ def ask(case: int, over: bool) -> None:
                     type="primary",
                     disabled=chosen is None,
                     help=text["choose"] if chosen is None else None,
-                    on_click=name_it,
-                    args=(case, SUSPECTS.index(chosen) if chosen else 0),
+                    on_click=lock,
+                    args=(case, key),
                 )
                 st.button(text["reveal"], type="tertiary", on_click=name_it, args=(case, SHOWN))
         refute(case)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import time
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +356,18 @@ def test_an_answer_that_is_none_does_no_harm(forged: int, monkeypatch: pytest.Mo
     assert not page.exception
 
 
+def test_who_thinks_again_and_locks_at_once_is_taken_at_the_second_word(
+    monkeypatch: pytest.MonkeyPatch, runs: dict[str, Run]
+) -> None:
+    bug, wrong = CASES[:2]
+    page = opened(monkeypatch, 1, runs[bug])
+    (pills,) = [each for each in page.button_group if WORDS["ask"]["question"] in each.label]
+    pills.set_value(wrong).run()
+    pills.set_value(bug)  # both reach the server before it has drawn the page again
+    page = pressed(page, WORDS["ask"]["lock"])
+    assert WORDS["suspects"][bug]["text"] in page.success[0].value
+
+
 def test_a_broken_run_is_in_no_list_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"seeds": 2, "student_samples": 320}
     run = EXPERIMENT.run
@@ -365,11 +378,9 @@ def test_a_broken_run_is_in_no_list_of_runs(monkeypatch: pytest.MonkeyPatch) -> 
     )
     page = AppTest.from_file(str(ROOT / "pages" / "broken.py"), default_timeout=60)
     page.session_state["frame.navigated"] = True
-    for _ in range(20):
-        page.run()
-        if page.table:
-            break
-    assert page.table
+    end = time.monotonic() + 120
+    while not page.run().table:  # the figures stand in a table when the run is done
+        assert time.monotonic() < end, "the run did not end"
     assert len(page.session_state["visit.runs"]) == 0
 
 

@@ -41,3 +41,15 @@ def test_a_page_survives_nonsense_in_the_address(name: str) -> None:
     page.run()
     assert not page.exception
     assert page.query_params["v"] != "0"
+
+
+def test_a_prediction_changed_and_locked_at_once_is_the_one_chosen_last() -> None:
+    page = AppTest.from_file(str(ROOT / "pages" / "temperature.py"), default_timeout=300)
+    page.session_state["frame.navigated"] = True
+    page.run()
+    first, second = (option["key"] for option in words("temperature")["predict"]["options"][:2])
+    page.radio[0].set_value(first).run()
+    page.radio[0].set_value(second)  # both reach the server before it has drawn the page again
+    (lock,) = [each for each in page.button if each.label == words("lesson")["lock"]]
+    lock.click().run()
+    assert page.query_params["prediction"] in (second, [second])

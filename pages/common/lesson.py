@@ -134,6 +134,7 @@ class Lesson:
                 f"**{self._asked(text['question'])}**",
                 labels,
                 index=None,
+                key=(key := self.controls.key("chosen")),
                 format_func=labels.__getitem__,
             )
             with st.container(horizontal=True):
@@ -142,8 +143,8 @@ class Lesson:
                     type="primary",
                     disabled=choice is None,
                     help=self._shared["choose"] if choice is None else None,
-                    on_click=self._lock,
-                    args=(choice,),
+                    # What is chosen when it is clicked, which this run of the page may not know yet.
+                    on_click=lambda: self._lock(st.session_state[key]),
                 )
                 st.button(
                     self._shared["skip"], type="tertiary", on_click=self._lock, args=(SKIPPED,)

@@ -114,6 +114,8 @@ def visit(browser: Browser) -> Iterator[Visit]:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if theme == "dark" else "light",
+            # What still scrolls when the mouse goes down is no longer there when it comes up.
+            reduced_motion="reduce",
         )
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
