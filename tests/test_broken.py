@@ -268,9 +268,13 @@ def pressed(page: AppTest, label: str) -> AppTest:
     return button.click().run()
 
 
-def suspect(page: AppTest, name: str) -> AppTest:
+def asked(page: AppTest) -> Any:
     (pills,) = [each for each in page.button_group if WORDS["ask"]["question"] in each.label]
-    pills.set_value(name).run()
+    return pills
+
+
+def suspect(page: AppTest, name: str) -> AppTest:
+    asked(page).set_value(name).run()
     return pressed(page, WORDS["ask"]["lock"])
 
 
@@ -361,9 +365,8 @@ def test_who_thinks_again_and_locks_at_once_is_taken_at_the_second_word(
 ) -> None:
     bug, wrong = CASES[:2]
     page = opened(monkeypatch, 1, runs[bug])
-    (pills,) = [each for each in page.button_group if WORDS["ask"]["question"] in each.label]
-    pills.set_value(wrong).run()
-    pills.set_value(bug)  # both reach the server before it has drawn the page again
+    asked(page).set_value(wrong).run()
+    asked(page).set_value(bug)  # both reach the server before it has drawn the page again
     page = pressed(page, WORDS["ask"]["lock"])
     assert WORDS["suspects"][bug]["text"] in page.success[0].value
 
