@@ -7,8 +7,10 @@ the machine's does. The truth stands in the control groups (cgroups) that the pr
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 #: What one more worker may be expected to hold at its peak.
@@ -75,6 +77,17 @@ def resident_bytes(root: Path = Path("/")) -> int:
     """Return the memory that this process holds now; 0 where the system does not say."""
     fields = _read(root / "proc/self/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+@cache
+def set_modules_aside() -> None:
+    """Exempt what is there now, once, from the collection of garbage.
+
+    The modules of torch, pandas and Plotly are a quarter of a million objects that never go; to look
+    through them takes longer than to draw a page, and while it lasts nobody else runs.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 # --------------------------------------------------------------------------------- control groups
