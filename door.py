@@ -6,8 +6,6 @@ import kdcore.experiments.lab  # noqa: F401  # isort: skip
 import pandas  # noqa: F401  # isort: skip
 import plotly.graph_objects  # noqa: F401
 
-from kdcore.visit import machine
 from pages.common import frame
 
-machine.set_modules_aside()
 frame.navigate()

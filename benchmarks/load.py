@@ -82,6 +82,8 @@ class Visitor:
 
     def __init__(self, socket: websockets.ClientConnection, tally: Tally) -> None:
         self._socket, self.tally = socket, tally
+        #: The page that is open, as Streamlit calls it.
+        self._open = ""
         #: Parts of the page that are asked for again and again.
         self._polling: list[asyncio.Task[None]] = []
 
@@ -121,6 +123,8 @@ class Visitor:
             kind = message.WhichOneof("type")
             if kind == "delta":
                 self._look_at(page, message)
+            elif kind == "navigation":
+                self._open = message.navigation.page_script_hash
             elif kind == "page_not_found":
                 self.tally.errors.append(f"{page}: there is no such page")
             elif kind == "auto_rerun":
@@ -167,6 +171,8 @@ class Visitor:
         message.rerun_script.query_string = query
         message.rerun_script.page_name = page
         if fragment:
+            # Without it the page that is run after the last look would be the first one.
+            message.rerun_script.page_script_hash = self._open
             message.rerun_script.fragment_id = fragment
             message.rerun_script.is_auto_rerun = True
         await self._socket.send(message.SerializeToString())

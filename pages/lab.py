@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -98,13 +100,16 @@ with right:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader(words["entropy"]["heading"], anchor=False)
-    if lab:
+    if answered.result and lab:
         curve = lab.entropy
         at_one = curve.y[curve.x.index(1.0)].mean
         st.markdown(words["entropy"]["explain"].format(at_one=f"{at_one:.2f}"))
         here = entropy_curve(lab.teacher_logits, [controls["temperature"]]).y[0]
         charts.show(
-            entropy_figure(curve, controls["temperature"], words["entropy"]["curve"]),
+            charts.shared(
+                ("entropy", answered.result.settings, controls["temperature"]),
+                partial(entropy_figure, curve, controls["temperature"], words["entropy"]["curve"]),
+            ),
             curve_table(curve, "temperature T", "entropy (nats)"),
             words["entropy"]["alternative"].format(
                 low=f"{curve.y[0].mean:.2f}",
@@ -127,7 +132,10 @@ with right:
             )
         )
         charts.show(
-            learning_curves_figure(lab.curves_of, words["bars"]),
+            charts.shared(
+                ("curves", answered.result.settings),
+                partial(learning_curves_figure, lab.curves_of, words["bars"]),
+            ),
             pd.concat(
                 curve_table(c, "samples seen", "test accuracy (%)", 100).assign(
                     network=words["bars"][who]

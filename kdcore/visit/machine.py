@@ -83,8 +83,8 @@ def resident_bytes(root: Path = Path("/")) -> int:
 def set_modules_aside() -> None:
     """Exempt what is there now, once, from the collection of garbage.
 
-    The modules of torch, pandas and Plotly are a quarter of a million objects that never go; to look
-    through them takes longer than to draw a page, and while it lasts nobody else runs.
+    The modules of torch, pandas and Plotly are a quarter of a million objects that never go; to
+    look through them takes longer than to draw a page, and while it lasts nobody else runs.
     """
     gc.collect()
     gc.freeze()

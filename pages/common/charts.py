@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,39 @@ import streamlit as st
 from kdcore.experiments.result import Row
 from kdcore.statistics import Interval
 from pages.common.presenting import presenting
-from pages.common.words import words
+from pages.common.words import language, words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 #: Letters of a chart that the last row can read, in pixels.
 PRESENTED_SIZE = 18
+
+#: How many figures are kept for the next visitor who asks for the same.
+MOST_SHARED = 40
+_shared: OrderedDict[Hashable, Figure] = OrderedDict()
+_shared_lock = threading.Lock()
+
+
+def shared(shows: Hashable, draw: Callable[[], Figure]) -> Figure:
+    """Return a figure, drawn once for all visitors who see the same; nobody may change it.
+
+    Plotly takes longer to draw two figures than the rest of the page does.
+
+    Parameters
+    ----------
+    shows
+        Everything that the figure depends on.
+    """
+    key = shows, language()
+    with _shared_lock:
+        figure = _shared.pop(key, None)
+    figure = figure or draw()
+    with _shared_lock:
+        _shared[key] = figure
+        if len(_shared) > MOST_SHARED:
+            _shared.popitem(last=False)
+    return figure
 
 
 def show(
@@ -34,6 +62,7 @@ def show(
     The first column of the table names its rows. ``on_select`` is called when a point is clicked.
     """
     if presenting():
+        figure = type(figure)(figure)
         figure.update_layout(font_size=PRESENTED_SIZE)
         figure.update_xaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
         figure.update_yaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
@@ -13,10 +12,11 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from kdcore.figures import PALETTE
+from kdcore.visit import machine
 from pages.common import course, glossary, keep, presenting, turns, visit
 from pages.common.components import component
 from pages.common.course import Entry
-from pages.common.words import ASSETS, words
+from pages.common.words import ASSETS, settle, words
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -26,6 +26,8 @@ PAGES = Path(__file__).resolve().parents[1]
 _NAVIGATED = "frame.navigated"
 _NAME = "frame.page"
 _WAY = "frame.way"
+_WAY_SHOWN = "frame.way-shown"
+_ENTRIES = "frame.entries"
 
 #: The default page has two addresses, the bare one and its name; this is the first in reserve.
 _BARE = "home"
@@ -34,7 +36,8 @@ _BARE = "home"
 def navigate() -> None:
     """Build the navigation and run the page that the address names. Called by ``door.py``."""
     st.session_state[_NAVIGATED] = True
-    _freeze_imports()
+    machine.set_modules_aside()
+    settle()
     with turns.taken():
         running = _navigation()
         with keep.kept():
@@ -55,6 +58,7 @@ def page(name: str) -> dict[str, Any]:
     if not st.session_state.get(_NAVIGATED):
         navigate()
         st.stop()
+    settle()
     text = words(name)
     st.html(f"<style>{_style()}</style>")
     with st.container(key="reach-place"):
@@ -63,6 +67,7 @@ def page(name: str) -> dict[str, Any]:
     _leave_for(name)
     # Drawn again when a run arrives; so what has the key stays, and what is in it is replaced.
     st.session_state[_WAY] = st.sidebar.container(key="way", gap=None).empty()
+    st.session_state[_WAY_SHOWN] = None
     show_way()
     title, question = st.container(key="page-head"), text["question"]
     title.html(_where_we_are(name))
@@ -91,6 +96,10 @@ def finish(name: str) -> None:
 def show_way() -> None:
     """Show in the sidebar the whole course: what is done, and how long the rest takes."""
     text, done = words("frame")["way"], visit.kept().done
+    shown = (set(done), visit.claims_tested())
+    if st.session_state.get(_WAY_SHOWN) == shown:
+        return
+    st.session_state[_WAY_SHOWN] = shown
     with st.session_state[_WAY].container(gap=None):
         for chapter, entries in course.chapters().items():
             st.html(f'<p class="chapter">{escape(words("frame")["chapters"][chapter])}</p>')
@@ -102,7 +111,7 @@ def show_way() -> None:
                     label=f"{words(entry.name)['menu']} :small[{note}]",
                     width="stretch",
                 )
-        st.page_link(_page(course.entry("takeaways"), "takeaways"), label=visit.claims_tested())
+        st.page_link(_page(course.entry("takeaways"), "takeaways"), label=shown[1])
 
 
 def _leave_for(name: str) -> None:
@@ -173,20 +182,17 @@ def _navigation() -> StreamlitPage:
 
 
 def _page(entry: Entry, url_path: str, **options: Any) -> StreamlitPage:
-    return st.Page(
-        PAGES / f"{entry.name}.py", title=words(entry.name)["title"], url_path=url_path, **options
-    )
+    """Return an entry as Streamlit has it: made once a visit, since each page names them all."""
+    known: dict[tuple[str, str], StreamlitPage] = st.session_state.setdefault(_ENTRIES, {})
+    title = words(entry.name)["title"]
+    if (url_path, title) not in known:
+        known[url_path, title] = st.Page(
+            PAGES / f"{entry.name}.py", title=title, url_path=url_path, **options
+        )
+    return known[url_path, title]
 
 
 @lru_cache(maxsize=1)
 def _style() -> str:
     colours = "".join(f"--{who}: {colour};" for who, colour in PALETTE.items())
     return f":root {{ {colours} }}\n{(ASSETS / 'style.css').read_text('utf-8')}"
-
-
-@lru_cache(maxsize=1)
-def _freeze_imports() -> None:
-    # Streamlit collects garbage after every run. What the imports made never becomes garbage, and
-    # walking through it costs about 50 ms each time.
-    gc.collect()
-    gc.freeze()

@@ -143,7 +143,7 @@ class Lesson:
                     type="primary",
                     disabled=choice is None,
                     help=self._shared["choose"] if choice is None else None,
-                    # What is chosen when it is clicked, which this run of the page may not know yet.
+                    # What is chosen at the click, which this run of the page may not know yet.
                     on_click=lambda: self._lock(st.session_state[key]),
                 )
                 st.button(

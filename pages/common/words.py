@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 import streamlit as st
@@ -10,10 +11,13 @@ import streamlit as st
 from kdcore import words as of_all
 from kdcore.words import ASSETS, ENGLISH, Refusal, languages
 
-__all__ = ["ASSETS", "chosen_language", "language", "plain", "say", "words"]
+__all__ = ["ASSETS", "chosen_language", "language", "plain", "say", "settle", "words"]
 
 #: Name in the address of a language that was chosen there.
 IN_ADDRESS = "lang"
+
+#: A run of a page has a thread to itself, and asks for its language at each word.
+_settled = threading.local()
 
 
 def words(page: str) -> dict[str, Any]:
@@ -23,6 +27,16 @@ def words(page: str) -> dict[str, Any]:
 
 def language() -> str:
     """Return the visitor's language: the one in the address, or else the browser's, or English."""
+    settled: str | None = getattr(_settled, "language", None)
+    return settled or _find_out()
+
+
+def settle() -> None:
+    """Find out the visitor's language once for this run of a page: its first call."""
+    _settled.language = _find_out()
+
+
+def _find_out() -> str:
     if (chosen := chosen_language()) is not None:
         return chosen
     browser = (st.context.locale or ENGLISH).split("-")[0].lower()
