@@ -60,6 +60,15 @@ def curve_table(curve: MeasuredCurve, x: str, y: str, scale: float = 1.0) -> pd.
     )
 
 
+def curves_table(result: MeasuredLab) -> pd.DataFrame:
+    """Return the learning curves of all three as one table."""
+    x, y = "samples seen", "test accuracy (%)"
+    return pd.concat(
+        curve_table(curve, x, y, 100).assign(network=words["bars"][who])
+        for who, curve in result.curves_of.items()
+    )
+
+
 # ------------------------------------------------------------------------------- the controls
 
 with st.container(key="controls"):
@@ -110,7 +119,10 @@ with left:
                 ("entropy", answered.result.settings, controls["temperature"]),
                 partial(entropy_figure, curve, controls["temperature"], words["entropy"]["curve"]),
             ),
-            curve_table(curve, "temperature T", "entropy (nats)"),
+            charts.shared(
+                ("entropies", answered.result.settings),
+                partial(curve_table, curve, "temperature T", "entropy (nats)"),
+            ),
             words["entropy"]["alternative"].format(
                 low=f"{curve.y[0].mean:.2f}",
                 high=f"{curve.y[-1].mean:.2f}",
@@ -136,12 +148,7 @@ with right:
                 ("curves", answered.result.settings),
                 partial(learning_curves_figure, lab.curves_of, words["bars"]),
             ),
-            pd.concat(
-                curve_table(c, "samples seen", "test accuracy (%)", 100).assign(
-                    network=words["bars"][who]
-                )
-                for who, c in lab.curves_of.items()
-            ),
+            charts.shared(("accuracies", answered.result.settings), partial(curves_table, lab)),
             words["curves"]["alternative"].format(
                 **{who: charts.percent(lab.of(who)) for who in ("teacher", "hard", "distilled")}
             ),

@@ -84,7 +84,7 @@ def test_the_labs_figures_follow_its_settings() -> None:
     while not charts._shared:
         page.run()
     at_five: set[Any] = set(charts._shared)
-    assert {what for (what, *_), _ in at_five} == {"entropy", "curves"}
+    assert {what for (what, *_), _ in at_five} == {"entropy", "entropies", "curves", "accuracies"}
     assert {settings.temperature for (_, settings, *_), _ in at_five} == {5}
     another = AppTest.from_file(str(ROOT / "pages" / "lab.py"), default_timeout=300)
     another.session_state["frame.navigated"] = True

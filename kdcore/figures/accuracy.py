@@ -14,6 +14,7 @@ from kdcore.figures.common import (
     add_band,
     add_baseline,
     add_ln10,
+    add_vertical,
     hover_texts,
     new_figure,
     scale_x,
@@ -127,7 +128,7 @@ def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) 
     figure = _whiskers_figure(
         names, gains, [colours[said] for said in verdicts(gains)], x_title, "points"
     )
-    figure.add_vline(0, line={"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]})
+    add_vertical(figure, 0, {"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]})
     return figure
 
 

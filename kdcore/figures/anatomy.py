@@ -11,6 +11,7 @@ from kdcore.figures.common import (
     QUIET,
     add_baseline,
     add_points,
+    add_vertical,
     hover_texts,
     new_figure,
     scale_x,
@@ -85,7 +86,7 @@ def gradient_sizes_figure(sizes: GradientSizes, temperature: float, text: dict[s
         name=text["hard"],
         hovertemplate="%{y:.3g}<extra>" + text["hard"] + "</extra>",
     )
-    figure.add_vline(temperature, line={"color": QUIET, "width": 1, "dash": "dot"})
+    add_vertical(figure, temperature, {"color": QUIET, "width": 1, "dash": "dot"})
     ticks = [0.5, 1, 2, 4, 10, 20, 50, 100]
     figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     low = min(sizes.plain[-1].mean, sizes.plain_limit[-1])

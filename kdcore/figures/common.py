@@ -127,25 +127,45 @@ def add_baseline(figure: Figure, baseline: Interval, name: str) -> None:
     )
 
 
+# Plotly's own add_vline and add_hline look for subplots: two of them take as long as a whole figure.
+
+
+def add_vertical(figure: Figure, x: float, line: dict[str, object]) -> None:
+    """Add a line from the bottom to the top."""
+    figure.add_shape(
+        {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
+    )
+
+
+def add_level(figure: Figure, y: float, colour: str, note: str, below: bool = False) -> None:
+    """Add a dashed line over the whole width, with a note at its right end."""
+    line = {"color": colour, "width": 1.5, "dash": "dash"}
+    figure.add_shape(
+        {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": y, "y1": y, "line": line}
+    )
+    figure.add_annotation(
+        {
+            "text": note,
+            "font": {"size": 12, "color": colour},
+            "showarrow": False,
+            "x": 1,
+            "xref": "x domain",
+            "xanchor": "right",
+            "y": y,
+            "yanchor": "top" if below else "bottom",
+        }
+    )
+
+
 def add_ln10(figure: Figure) -> None:
     """Add the line of the greatest entropy that ten classes can have."""
-    figure.add_hline(
-        math.log(10),
-        line={"color": QUIET, "width": 1.5, "dash": "dash"},
-        annotation={"text": "ln 10 = 2.303: all alike", "font": {"size": 12, "color": QUIET}},
-        annotation_position="top right",
-    )
+    add_level(figure, math.log(10), QUIET, "ln 10 = 2.303: all alike")
     figure.update_yaxes(range=[0, 2.65])
 
 
 def add_chance(figure: Figure, name: str) -> None:
     """Add the line of guessing: one in ten."""
-    figure.add_hline(
-        10,
-        line={"color": PALETTE["hard"], "width": 1.5, "dash": "dash"},
-        annotation={"text": name, "font": {"size": 12, "color": PALETTE["hard"]}},
-        annotation_position="bottom right",
-    )
+    add_level(figure, 10, PALETTE["hard"], name, below=True)
 
 
 def add_ghost(figure: Figure, before: Figure, name: str) -> None:

@@ -12,6 +12,7 @@ from kdcore.figures.common import (
     QUIET,
     add_band,
     add_ln10,
+    add_vertical,
     hover_texts,
     new_figure,
 )
@@ -44,7 +45,7 @@ def entropy_figure(curve: MeasuredCurve, temperature: float, name: str) -> Figur
         textfont={"size": 14},
         hoverinfo="skip",
     )
-    figure.add_vline(temperature, line={"color": QUIET, "width": 1, "dash": "dot"})
+    add_vertical(figure, temperature, {"color": QUIET, "width": 1, "dash": "dot"})
     add_ln10(figure)
     figure.update_xaxes(range=[0, 20.5])
     figure.update_layout(showlegend=False)

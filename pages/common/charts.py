@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -20,34 +20,37 @@ from pages.common.words import language, words
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+Drawn = TypeVar("Drawn")
+
 #: Letters of a chart that the last row can read, in pixels.
 PRESENTED_SIZE = 18
 
-#: How many figures are kept for the next visitor who asks for the same.
-MOST_SHARED = 40
-_shared: OrderedDict[Hashable, Figure] = OrderedDict()
+#: How many figures and tables are kept for the next visitor who asks for the same.
+MOST_SHARED = 80
+_shared: OrderedDict[Hashable, Any] = OrderedDict()
 _shared_lock = threading.Lock()
 
 
-def shared(shows: Hashable, draw: Callable[[], Figure]) -> Figure:
-    """Return a figure, drawn once for all visitors who see the same; nobody may change it.
+def shared(shows: Hashable, draw: Callable[[], Drawn]) -> Drawn:
+    """Return a figure or a table, made once for all who see the same; nobody may change it.
 
-    Plotly takes longer to draw two figures than the rest of the page does.
+    Figures and their tables take as long to make as all the rest of a page.
 
     Parameters
     ----------
     shows
-        Everything that the figure depends on.
+        Everything that it depends on.
     """
     key = shows, language()
     with _shared_lock:
-        figure = _shared.pop(key, None)
-    figure = figure or draw()
+        drawn: Drawn | None = _shared.pop(key, None)
+    if drawn is None:
+        drawn = draw()
     with _shared_lock:
-        _shared[key] = figure
+        _shared[key] = drawn
         if len(_shared) > MOST_SHARED:
             _shared.popitem(last=False)
-    return figure
+    return drawn
 
 
 def show(
