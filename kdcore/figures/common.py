@@ -127,7 +127,7 @@ def add_baseline(figure: Figure, baseline: Interval, name: str) -> None:
     )
 
 
-# Plotly's own add_vline and add_hline look for subplots: two of them take as long as a whole figure.
+# Plotly's own add_vline and add_hline look for subplots: two take as long as all the rest.
 
 
 def add_vertical(figure: Figure, x: float, line: dict[str, object]) -> None:
