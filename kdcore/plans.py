@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 
-from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.monitor import SILENT, LearningCurve, Monitor, Part
 from kdcore.training import Cancelled
 
 
@@ -75,6 +75,41 @@ SettingsT = TypeVar("SettingsT")
 #: What a run does: it yields what it needs, trainings or what is trained already, is sent all of
 #: that trained, in the same order, and returns what it found.
 Plan = Generator[Sequence[Any], list[Any], FoundT_co]
+
+
+class _Asked(list[Any]):
+    """What a part of a plan asks for, and where in the whole this part begins and ends."""
+
+    def __init__(self, wanted: Sequence[Any], start: float, end: float) -> None:
+        super().__init__(wanted)
+        self.start, self.end = start, end
+
+
+def parts(plans: Iterable[Plan[FoundT]], works: Sequence[float]) -> Plan[list[FoundT]]:
+    """Carry out one plan after another as the parts of one.
+
+    Parameters
+    ----------
+    works
+        How much each has to do; so progress goes from nothing to all once.
+    """
+    found: list[FoundT] = []
+    for i, plan in enumerate(plans):
+        start, end = sum(works[:i]) / sum(works), sum(works[: i + 1]) / sum(works)
+        found.append((yield from _part(plan, start, end)))
+    return found
+
+
+def _part(plan: Plan[FoundT], start: float, end: float) -> Plan[FoundT]:
+    """Carry out a plan as one part of a longer one."""
+    trained: list[Any] | None = None
+    while True:
+        try:
+            wanted = next(plan) if trained is None else plan.send(trained)
+        except StopIteration as stop:
+            found: FoundT = stop.value
+            return found
+        trained = yield _Asked(wanted, start, end)
 
 
 class Planned(Generic[SettingsT, FoundT]):
@@ -146,6 +181,8 @@ class _Member(Generic[FoundT]):
 
     def __init__(self, plan: Plan[FoundT], monitor: Monitor) -> None:
         self._plan = plan
+        self._whole = monitor
+        #: Who hears of what is asked for now.
         self.monitor = monitor
         #: How often it has asked for something, and for what it asks now.
         self.step = 0
@@ -200,6 +237,9 @@ class _Member(Generic[FoundT]):
         try:
             self.wanted = step()
             self.step += 1
+            self.monitor = self._whole
+            if isinstance(self.wanted, _Asked):
+                self.monitor = Part(self._whole, self.wanted.start, self.wanted.end)
         except StopIteration as end:
             self._end(end.value)
         except Exception as error:

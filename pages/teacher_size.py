@@ -6,7 +6,7 @@ import streamlit as st
 
 from kdcore.distillation import plan_teachers
 from kdcore.experiments import confidence, progressive
-from kdcore.experiments.progressive import ProgressiveSettings, train_assistants
+from kdcore.experiments.progressive import ProgressiveSettings, plan_assistants
 from kdcore.experiments.result import AnyResult
 from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings, teacher_size_pattern
 from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
@@ -124,7 +124,7 @@ def show_assistant() -> None:
         )
     )
     lesson.claims(result)
-    show_code([train_assistants])
+    show_code([plan_assistants])
 
 
 def show_confidence() -> None:

@@ -34,7 +34,7 @@ from kdcore.experiments.balance import (
     balance,
     best_alpha_map,
 )
-from kdcore.experiments.progressive import ProgressiveSettings, progressive, train_assistants
+from kdcore.experiments.progressive import ProgressiveSettings, plan_assistants, progressive
 from kdcore.experiments.reference import ReferenceSettings
 from kdcore.experiments.result import (
     Measured,
@@ -45,6 +45,7 @@ from kdcore.experiments.result import (
 from kdcore.experiments.teacher_size import TeacherSizeSettings, teacher_size
 from kdcore.models import parameter_count
 from kdcore.monitor import LearningCurve, Monitor, Part
+from kdcore.plans import carry_out
 from kdcore.reference.tables import PUBLISHED, TABLES
 from kdcore.settings import CheckedSettings
 from kdcore.statistics import (
@@ -287,7 +288,7 @@ def test_the_assistant_learns_from_the_teacher() -> None:
     shown = train_teachers(digits(), (8,), seeds, 9000)
     # A teacher that takes each digit for the next one passes its error on.
     wrong = replace(shown, training_logits=shown.training_logits.roll(1, dims=-1))
-    assistants = train_assistants(digits(), wrong, seeds, settings, settings.alpha)
+    assistants = carry_out(plan_assistants(digits(), wrong, seeds, settings, settings.alpha))
     next_digit = (digits().test.labels + 1) % 10
     says = assistants.test_logits.argmax(-1)
     assert (says == next_digit).double().mean() > 0.7

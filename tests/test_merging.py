@@ -18,11 +18,24 @@ from torch import Tensor
 from kdcore import distillation, training
 from kdcore.data import digits
 from kdcore.distillation import Teachers, plan_teachers, train_teachers
-from kdcore.experiments import EXPERIMENTS, lab, t_squared, temperature
+from kdcore.experiments import (
+    EXPERIMENTS,
+    lab,
+    patience,
+    progressive,
+    student_size,
+    t_squared,
+    teacher_size,
+    temperature,
+)  # fmt: skip
 from kdcore.experiments.balance import BalanceSettings
 from kdcore.experiments.lab import LabSettings
+from kdcore.experiments.patience import PatienceSettings
+from kdcore.experiments.progressive import ProgressiveSettings
 from kdcore.experiments.result import plan_students, train_students
+from kdcore.experiments.student_size import StudentSizeSettings
 from kdcore.experiments.t_squared import TSquaredSettings
+from kdcore.experiments.teacher_size import TeacherSizeSettings
 from kdcore.experiments.temperature import TemperatureSettings
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, LearningCurve, Monitor
@@ -64,8 +77,10 @@ def assert_same_bits(one: Any, other: Any, where: str = "") -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _teachers_of_few_samples() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (lab, temperature, t_squared):
-            patch.setattr(module, "teacher_samples", lambda dataset: 960)
+        for module in (
+            *(lab, temperature, t_squared, patience, progressive, student_size, teacher_size),
+        ):
+            patch.setattr(module, "teacher_samples", lambda *_: 960)
         patch.setattr(lab, "_curves", BoundedStore(16))
         yield
 
@@ -150,6 +165,33 @@ SOME_RUNS: dict[str, list[Any]] = {
         )
         for temperatures in ((1, 4), (2, 20))
     ],
+    "teacher-size": [
+        TeacherSizeSettings(
+            teachers=teachers, temperature=T, seeds=2, student_hidden=(8,), student_samples=640,
+        )
+        for teachers, T in ((((4,), (6, 5)), 4), (((7,), (4,)), 9), (((6, 5), (8,)), 4))
+    ],
+    "patience": [
+        PatienceSettings(
+            temperature=T, teacher_hidden=hidden, seeds=2, student_hidden=(8,),
+            student_samples=2000,
+        )
+        for T, hidden in ((10, (8,)), (4, (8,)), (10, (4,)))
+    ],
+    "student-size": [
+        StudentSizeSettings(
+            student_widths=(4, 8), temperature=T, alpha=alpha, teacher_hidden=(8,), seeds=3,
+            student_samples=640,
+        )
+        for T, alpha in ((4, 0.3), (9, 0.0))
+    ],
+    "progressive": [
+        ProgressiveSettings(
+            teacher_hidden=hidden, assistant_hidden=(6,), temperature=T, seeds=2,
+            student_hidden=(8,), student_samples=640,
+        )
+        for hidden, T in (((8, 8), 4), ((5,), 4), ((5,), 1))
+    ],
 }  # fmt: skip
 
 
@@ -168,6 +210,27 @@ def test_runs_of_an_experiment_made_together_are_each_run_alone(
         together = run.together([runs[i] for i in which], [SILENT] * len(which))
         for i, result in zip(which, together, strict=True):
             assert_same_bits(getattr(result, "measured", result), alone[i])
+
+
+def test_parts_of_a_run_are_one_progress_from_nothing_to_all() -> None:
+    heard: list[tuple[str, float]] = []
+
+    class Ears(Monitor):
+        def report(self, stage: str, fraction: float, curve: LearningCurve) -> None:
+            heard.append((stage, fraction))
+
+    (settings, *_) = SOME_RUNS["student-size"]
+    MERGING["student-size"].run(settings, Ears())
+    students = [fraction for stage, fraction in heard if stage == "students"]
+    assert students == sorted(students)
+    assert students[-1] == 1
+    # The first of two widths, 4 and 8, has about a third of the parameters and of the work.
+    works = [settings.student_work((width,), 2) for width in settings.student_widths]
+    assert any(fraction == pytest.approx(works[0] / sum(works)) for fraction in students)
+
+
+def test_every_experiment_that_merges_is_tried() -> None:
+    assert {*SOME_RUNS, "lab"} == set(MERGING)
 
 
 def test_runs_of_different_experiments_can_be_made_together(forget: Callable[[], None]) -> None:

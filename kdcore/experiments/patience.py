@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kdcore.claims import MARGIN, Claim, ClaimVerdict, Judgement
 from kdcore.data import digits
-from kdcore.distillation import Trained, train_teachers
+from kdcore.distillation import Trained, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -19,10 +19,10 @@ from kdcore.experiments.result import (
     Row,
     accuracy_columns,
     measured_curve,
+    plan_students,
     teacher_samples,
-    train_students,
 )
-from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.plans import Plan, parts, planned
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -74,7 +74,8 @@ class MeasuredPatience(Measured):
     low_accuracy: Tensor
 
 
-def patience(settings: PatienceSettings, monitor: Monitor = SILENT) -> MeasuredPatience:
+@planned
+def patience(settings: PatienceSettings) -> Plan[MeasuredPatience]:
     """Train students on hard labels and at a temperature for longer and longer.
 
     Two rows a length. The gain is that of soft labels over hard ones after a training of the same
@@ -87,25 +88,30 @@ def patience(settings: PatienceSettings, monitor: Monitor = SILENT) -> MeasuredP
     looks like a student too small for its teacher may be one that has not trained for long enough.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
+    )
+    students_of_each_length = yield from parts(
+        (
+            plan_students(
+                dataset,
+                teachers,
+                seeds,
+                settings.labels,
+                settings.student_hidden,
+                (1.0, settings.temperature, settings.low_temperature),
+                (1.0, settings.alpha, settings.alpha),
+                samples=samples,
+            )
+            for samples in settings.lengths
+        ),
+        SHARES,
     )
     rows: list[Row] = []
     accuracies: list[Tensor] = []
     curves: list[MeasuredCurve] = []
     low_accuracies: list[Tensor] = []
-    for i, samples in enumerate(settings.lengths):
-        students = train_students(
-            dataset,
-            teachers,
-            seeds,
-            settings.labels,
-            settings.student_hidden,
-            (1.0, settings.temperature, settings.low_temperature),
-            (1.0, settings.alpha, settings.alpha),
-            Part(monitor, sum(SHARES[:i]) / sum(SHARES), sum(SHARES[: i + 1]) / sum(SHARES)),
-            samples=samples,
-        )
+    for samples, students in zip(settings.lengths, students_of_each_length, strict=True):
         rows += _rows(samples, students)
         hard, soft, low = students.accuracy.unbind(1)
         accuracies += [hard, soft]
@@ -201,4 +207,7 @@ EXPERIMENT = Experiment(
     page="patience",
     named_by=("student_samples", "label_type"),
     claims=(Claim("patience", patient_student),),
+    merges_over=(
+        *("temperature", "low_temperature", "alpha", "teacher_hidden", "seeds", "first_seed"),
+    ),
 )

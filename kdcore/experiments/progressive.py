@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, best_row
 from kdcore.data import Dataset, digits
-from kdcore.distillation import Response, Teachers, layer_sizes, train_and_test, train_teachers
+from kdcore.distillation import StackTraining, Teachers, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -18,12 +18,11 @@ from kdcore.experiments.result import (
     difference,
     draw_labels,
     measured_curve,
+    plan_students,
     soft_label_entropy,
     teacher_samples,
-    train_students,
 )
-from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.settings import (
     ALPHA,
     ASSISTANT_HIDDEN,
@@ -67,7 +66,8 @@ class ProgressiveSettings(Settings):
         )
 
 
-def progressive(settings: ProgressiveSettings, monitor: Monitor = SILENT) -> Measured:
+@planned
+def progressive(settings: ProgressiveSettings) -> Plan[Measured]:
     """Compare four routes to a student: hard labels, the teacher, its assistant, a small teacher.
 
     The assistant is a network of middle size that learns from the teacher, where the teacher has
@@ -88,13 +88,13 @@ def progressive(settings: ProgressiveSettings, monitor: Monitor = SILENT) -> Mea
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
     samples = teacher_samples(dataset, settings.teacher_epochs)
-    teachers = train_teachers(dataset, settings.teacher_hidden, seeds, samples, monitor)
-    assistants = train_assistants(dataset, teachers, seeds, settings, settings.alpha, monitor)
+    teachers = yield from plan_teachers(dataset, settings.teacher_hidden, seeds, samples)
+    assistants = yield from plan_assistants(dataset, teachers, seeds, settings, settings.alpha)
     # The same on hard labels alone.
-    small_teachers = train_assistants(dataset, teachers, seeds, settings, 1.0, monitor)
+    small_teachers = yield from plan_assistants(dataset, teachers, seeds, settings, 1.0)
     # On hard labels, α = 1, it does not matter who teaches.
     who_teaches = (teachers, teachers, assistants, small_teachers)
-    students = train_students(
+    students = yield from plan_students(
         dataset,
         who_teaches,
         seeds,
@@ -102,7 +102,6 @@ def progressive(settings: ProgressiveSettings, monitor: Monitor = SILENT) -> Mea
         settings.student_hidden,
         [settings.temperature] * len(ROUTES),
         (1.0, *[settings.alpha] * (len(ROUTES) - 1)),
-        monitor,
         samples=settings.student_samples,
     )
     hard, direct, via_assistant, via_small = students.accuracy.unbind(1)
@@ -116,28 +115,31 @@ def progressive(settings: ProgressiveSettings, monitor: Monitor = SILENT) -> Mea
     return Measured(rows, students.accuracy, curves)
 
 
-def train_assistants(
+def plan_assistants(
     dataset: Dataset,
     teachers: Teachers,
     seeds: tuple[int, ...],
     settings: ProgressiveSettings,
     alpha: float,
-    monitor: Monitor = SILENT,
-) -> Teachers:
+) -> Plan[Teachers]:
     """Return one assistant a seed, distilled from the seed's teacher; at α = 1 on hard labels."""
     rows, labels = draw_labels(dataset, seeds, settings.assistant_labels)
-    stack = MLPStack.initialise(layer_sizes(dataset, settings.assistant_hidden), seeds)
-    trained = train_and_test(
-        dataset,
-        stack,
-        rows,
-        Response(labels, teachers.training_logits, (settings.temperature,), (alpha,)),
-        # As long as a teacher: what the assistant has not learned it cannot teach.
-        TrainingSettings(teacher_samples(dataset)),
-        monitor,
-        "assistant",
-    )
-    return Teachers(trained, stack.logits(dataset.training.inputs)[:, 0].contiguous())
+    (trained,) = yield [
+        StackTraining(
+            dataset=dataset,
+            hidden=settings.assistant_hidden,
+            seeds=seeds,
+            rows=rows,
+            labels=labels,
+            temperatures=(settings.temperature,),
+            alphas=(alpha,),
+            teacher_logits=teachers.training_logits,
+            # As long as a teacher: what the assistant has not learned it cannot teach.
+            settings=TrainingSettings(teacher_samples(dataset)),
+            stage="assistant",
+        )
+    ]
+    return Teachers(trained, trained.stack.logits(dataset.training.inputs)[:, 0].contiguous())
 
 
 def _row(
@@ -196,4 +198,5 @@ EXPERIMENT = Experiment(
     page="teacher_size",
     named_by=("route",),
     claims=(Claim("assistant", assistant),),
+    merges_over=("temperature", "alpha", "teacher_hidden", "teacher_epochs", "seeds", "first_seed"),
 )

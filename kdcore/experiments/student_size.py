@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kdcore.claims import MARGIN, Claim, ClaimVerdict, Judgement, best_row
 from kdcore.data import digits
-from kdcore.distillation import layer_sizes, train_teachers
+from kdcore.distillation import layer_sizes, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -20,11 +20,11 @@ from kdcore.experiments.result import (
     accuracy_columns,
     difference,
     measured_curve,
+    plan_students,
     teacher_samples,
-    train_students,
 )
 from kdcore.models import parameter_count
-from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.plans import Plan, parts, planned
 from kdcore.practice.latency import BYTES_PER_PARAMETER, multiply_adds
 from kdcore.randomness import generator
 from kdcore.settings import (
@@ -62,33 +62,38 @@ class StudentSizeSettings(Settings):
         return self.teacher_work(self.teacher_hidden) + students
 
 
-def student_size(settings: StudentSizeSettings, monitor: Monitor = SILENT) -> Measured:
+@planned
+def student_size(settings: StudentSizeSettings) -> Plan[Measured]:
     """Train students of several widths, each on hard labels and by the same teacher.
 
     Two rows a width. The gain is that of the distilled student over the hard-label student of its
     own width. The quality kept is the student's accuracy divided by that of its seed's teacher.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
     teacher_parameters = parameter_count(layer_sizes(dataset, settings.teacher_hidden))
-    work = [settings.student_work((width,), 2) for width in settings.student_widths]
+    students_of_each_width = yield from parts(
+        (
+            plan_students(
+                dataset,
+                teachers,
+                seeds,
+                settings.labels,
+                (width,),
+                [settings.temperature] * 2,
+                [1.0, settings.alpha],
+                samples=settings.student_samples,
+            )
+            for width in settings.student_widths
+        ),
+        [settings.student_work((width,), 2) for width in settings.student_widths],
+    )
     rows: list[Row] = []
     accuracies: list[Tensor] = []
     curves: list[MeasuredCurve] = []
-    for i, width in enumerate(settings.student_widths):
-        students = train_students(
-            dataset,
-            teachers,
-            seeds,
-            settings.labels,
-            (width,),
-            [settings.temperature] * 2,
-            [1.0, settings.alpha],
-            Part(monitor, sum(work[:i]) / sum(work), sum(work[: i + 1]) / sum(work)),
-            samples=settings.student_samples,
-        )
+    for width, students in zip(settings.student_widths, students_of_each_width, strict=True):
         hard, distilled = students.accuracy.unbind(1)
         shape = layer_sizes(dataset, (width,))
         for condition, (label_type, accuracy) in enumerate(
@@ -303,4 +308,5 @@ EXPERIMENT = Experiment(
     page="in_practice",
     named_by=("student_width", "label_type"),
     claims=(Claim("deployment", deployment, takeaway=6),),
+    merges_over=("temperature", "alpha", "teacher_hidden", "seeds", "first_seed"),
 )

@@ -13,8 +13,8 @@ from kdcore.claims import (
     best_row,
     position_of_best,
 )
-from kdcore.data import Dataset, digits
-from kdcore.distillation import Teachers, layer_sizes, train_teachers
+from kdcore.data import digits
+from kdcore.distillation import layer_sizes, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -23,12 +23,12 @@ from kdcore.experiments.result import (
     accuracy_columns,
     difference,
     measured_curve,
+    plan_students,
     soft_label_entropy,
     teacher_samples,
-    train_students,
 )
 from kdcore.models import parameter_count
-from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.plans import Plan, parts, planned
 from kdcore.settings import (
     ALPHA,
     EPOCHS,
@@ -76,7 +76,8 @@ class TeacherSizeSettings(Settings):
         return teachers + self.student_work(self.student_hidden, 1 + len(self.teachers))
 
 
-def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Measured:
+@planned
+def teacher_size(settings: TeacherSizeSettings) -> Plan[Measured]:
     """Compare students of teachers of several sizes with the same student on hard labels.
 
     A larger teacher is more often right and surer of it. Its soft labels are then nearly hard
@@ -89,8 +90,12 @@ def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Me
     worse, early-stopped ones better. Mirzadeh et al. (2020) call it the capacity gap.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = _train_teachers_of_each_size(dataset, settings, seeds, monitor)
-    students = train_students(
+    samples = teacher_samples(dataset, settings.teacher_epochs)
+    teachers = yield from parts(
+        (plan_teachers(dataset, hidden, seeds, samples) for hidden in settings.teachers),
+        [settings.teacher_work(hidden) for hidden in settings.teachers],
+    )
+    students = yield from plan_students(
         dataset,
         # Condition 0 is the baseline: α = 1, where it does not matter who teaches.
         [teachers[0], *teachers],
@@ -99,7 +104,6 @@ def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Me
         settings.student_hidden,
         [settings.temperature] * (1 + len(teachers)),
         [1.0, *[settings.alpha] * len(teachers)],
-        monitor,
         samples=settings.student_samples,
     )
     baseline, accuracy = students.accuracy[:, 0], students.accuracy[:, 1:]
@@ -120,19 +124,6 @@ def teacher_size(settings: TeacherSizeSettings, monitor: Monitor = SILENT) -> Me
         )
     curves = [measured_curve(students.curve, 1 + row) for row in range(len(rows))]
     return Measured(rows, accuracy, curves)
-
-
-def _train_teachers_of_each_size(
-    dataset: Dataset, settings: TeacherSizeSettings, seeds: tuple[int, ...], monitor: Monitor
-) -> list[Teachers]:
-    """Train one size after another, as one stage whose parts are as long as they take."""
-    samples = teacher_samples(dataset, settings.teacher_epochs)
-    work = [settings.teacher_work(hidden) for hidden in settings.teachers]
-    trained: list[Teachers] = []
-    for i, hidden in enumerate(settings.teachers):
-        part = Part(monitor, sum(work[:i]) / sum(work), sum(work[: i + 1]) / sum(work))
-        trained.append(train_teachers(dataset, hidden, seeds, samples, part))
-    return trained
 
 
 # --------------------------------------------------------------------------- what a run says
@@ -192,4 +183,5 @@ EXPERIMENT = Experiment(
     page="teacher_size",
     named_by=("teacher_hidden",),
     claims=(Claim("teacher_size", bigger_teacher, takeaway=5),),
+    merges_over=("teachers", "temperature", "alpha", "teacher_epochs", "seeds", "first_seed"),
 )
