@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from streamlit.testing.v1 import AppTest
 
 from kdcore.words import Refusal
-from pages.common import boundaries, components, drawing, keep, live_bars, visit
+from pages.common import answer, boundaries, components, drawing, keep, live_bars, visit
+from pages.common.answer import Answer
 from pages.common.live_bars import ExampleDigit
+
+ROOT = Path(__file__).resolve().parents[1]
 
 FORGED: list[Any] = [
     None,
@@ -131,3 +137,26 @@ def test_what_is_refused_is_nothing_said(browser: Browser) -> None:
 
     st.session_state["keep"] = {"found": ""}
     assert components.said("keep", "found", refuse) is None
+
+
+@pytest.mark.parametrize("forged", ["zzz", "", "256,256,256,256,256", "1e999", "<b>"])
+def test_what_a_list_does_not_offer_is_not_taken(
+    forged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def ask(_: Any, settings: Callable[[], Any], *__: Any) -> Answer[Any, Any]:
+        asked.append(settings())
+        return Answer(None)
+
+    monkeypatch.setattr(answer, "ask", ask)
+    page = AppTest.from_file(str(ROOT / "pages" / "lab.py"), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    page.run()
+    before = asked[-1]
+    for box in page.selectbox:
+        message = WidgetStates()
+        message.widgets.append(WidgetState(id=box.proto.id, string_value=forged))
+        page._run(widget_state=message)
+        assert not page.exception, box.label
+        assert asked[-1] == before, box.label

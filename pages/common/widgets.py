@@ -330,7 +330,8 @@ class Controls:
         if self._memory.is_news(address):
             self._take_over(address)
         for name, control in self._controls.items():
-            if self.key(name) not in st.session_state:
+            # Anybody may send a message in a widget's place: what it does not offer is dropped.
+            if self.key(name) not in st.session_state or not self._is_offered(name):
                 self[name] = control.default
         if not self._taken_over and self._memory.written not in (None, self.address()):
             st.session_state.pop(self.key("notes"), None)
@@ -350,6 +351,13 @@ class Controls:
         control = self._controls[name]
         kept = control.to_session(value) if isinstance(control, Choice) else value
         st.session_state[self.key(name)] = kept
+
+    def _is_offered(self, name: str) -> bool:
+        """Say whether a control stands where it can be set."""
+        try:
+            return self._controls[name].read(self.text(name))[1] is None
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+            return False
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Set several controls; values as a page's words file writes them."""
