@@ -21,9 +21,6 @@ from pages.common.lesson import Lesson
 from pages.common.widgets import Named, Toggle
 from pages.common.words import words as words_of
 
-#: Test images of ten digits that a page shows with what the students read.
-READ = tuple(range(0, 80, 10))
-
 
 def noise_and_quirk() -> list[Named]:
     """Return the controls whose values have names: which noise, and which two digits swapped."""
@@ -68,18 +65,22 @@ def show_noise_and_digits(result: AnyResult) -> None:
     with right:
         st.subheader(text["reads"], anchor=False)
         test = digits(result.settings.split).test
-        same, other = (measured.answers[STARTS.index(name)] for name in ("same", "other"))
+        places = (STARTS.index(name) for name in ("same", "other"))
+        (same, reads_same), (other, reads_other) = (
+            (measured.answers[i], f"{100 * result.accuracy[0, i].item():.1f} %") for i in places
+        )
+        shown = [test.labels.tolist().index(digit) for digit in range(test.classes)]
         digit_images.show(
-            [test.inputs[i] for i in READ],
+            [test.inputs[i] for i in shown],
             [
                 text["digit_image"].format(
                     label=int(test.labels[i]), same=int(same[i]), other=int(other[i])
                 )
-                for i in READ
+                for i in shown
             ],
-            [text["answers"].format(same=int(same[i]), other=int(other[i])) for i in READ],
+            [text["answers"].format(same=int(same[i]), other=int(other[i])) for i in shown],
         )
-        st.markdown(text["reads_explain"])
+        st.markdown(text["reads_explain"].format(same=reads_same, other=reads_other))
 
 
 def show_starts(result: AnyResult) -> None:
