@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.data import digits
+from kdcore.data import CLASSES, digits
 from kdcore.experiments import messengers, subliminal, subliminal_parts
 from kdcore.experiments.result import AnyResult
 from kdcore.experiments.subliminal import STARTS, SWAP, SubliminalSettings, noise_pattern
@@ -69,7 +69,8 @@ def show_noise_and_digits(result: AnyResult) -> None:
         (same, reads_same), (other, reads_other) = (
             (measured.answers[i], f"{100 * result.accuracy[0, i].item():.1f} %") for i in places
         )
-        shown = [test.labels.tolist().index(digit) for digit in range(test.classes)]
+        labels = test.labels.tolist()
+        shown = [labels.index(digit) for digit in range(CLASSES)]
         digit_images.show(
             [test.inputs[i] for i in shown],
             [

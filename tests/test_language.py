@@ -276,6 +276,9 @@ def test_a_condition_is_pulled_alike_whatever_weighs_in_those_beside_it() -> Non
         assert torch.equal(pull_of([condition])[:, 0], together[:, place]), condition
     apart = (together[:, :, None] - together[:, None]).abs().amax((0, 3, 4))
     assert (apart + torch.eye(len(conditions)) > 1e-3).all(), "the conditions are too much alike"
+    hard, forward, reverse = pull_of([(2.0, 1.0, 1.0), (2.0, 0.0, 1.0), (2.0, 0.0, 0.0)]).unbind(1)
+    assert torch.allclose(together[:, -1], 0.5 * hard + 0.5 * (0.3 * forward + 0.7 * reverse))
+    assert reverse.abs().max() > 1e-3
 
 
 class Listener(Monitor):
