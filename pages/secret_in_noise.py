@@ -91,7 +91,7 @@ def show_starts(result: AnyResult) -> None:
     names = [text["names"][row["start"]] for row in result.rows]
     reads = [result.interval(row) for row in result.rows]
     draw(names, reads, measured.ceiling, charts.table(result.rows), text["alternative"], "starts")
-    alike = {row["start"]: f"{row['step_cosine']:.2f}" for row in result.rows[1:]}
+    alike = {row["start"]: f"{row['step_cosine']:.2f}".replace("-", "−") for row in result.rows[1:]}
     st.markdown(
         text["explain"].format(
             teacher=charts.percent(measured.teacher_accuracy),
