@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from kdcore.data import CLASSES, digits
+from kdcore.data import digits
 from kdcore.experiments import messengers, subliminal, subliminal_parts
 from kdcore.experiments.result import AnyResult
 from kdcore.experiments.subliminal import STARTS, SWAP, SubliminalSettings, noise_pattern
@@ -20,6 +20,9 @@ from pages.common import charts, digit_images
 from pages.common.lesson import Lesson
 from pages.common.widgets import Named, Toggle
 from pages.common.words import words as words_of
+
+#: Test images of eight digits that a page shows with what the students read.
+READ = tuple(range(0, 80, 10))
 
 
 def noise_and_quirk() -> list[Named]:
@@ -69,17 +72,15 @@ def show_noise_and_digits(result: AnyResult) -> None:
         (same, reads_same), (other, reads_other) = (
             (measured.answers[i], f"{100 * result.accuracy[0, i].item():.1f} %") for i in places
         )
-        labels = test.labels.tolist()
-        shown = [labels.index(digit) for digit in range(CLASSES)]
         digit_images.show(
-            [test.inputs[i] for i in shown],
+            [test.inputs[i] for i in READ],
             [
                 text["digit_image"].format(
                     label=int(test.labels[i]), same=int(same[i]), other=int(other[i])
                 )
-                for i in shown
+                for i in READ
             ],
-            [text["answers"].format(same=int(same[i]), other=int(other[i])) for i in shown],
+            [text["answers"].format(same=int(same[i]), other=int(other[i])) for i in READ],
         )
         st.markdown(text["reads_explain"].format(same=reads_same, other=reads_other))
 
