@@ -246,6 +246,57 @@ export function inTurn(render) {
   };
 }
 
+// ------------------------------------------------------------------------------ playing
+
+/**
+ * Something shown step by step: `at` of its `length` steps are on screen; `timer` is 0 while it
+ * stands still.
+ * @typedef {{ root: ParentNode, at: number, length: number, timer: any }} Played
+ */
+
+/** @param {Played} view */
+export function stopPlaying(view) {
+  clearInterval(view.timer);
+  view.timer = 0;
+}
+
+/**
+ * Show a view, and let the buttons .play, .step and .again move it on. At its end it stops, and
+ * plays from the beginning again. Who asks for less motion gets the end at once.
+ * @param {Played} view
+ * @param {Record<string, string>} words what the buttons say: `play`, `stop`, `step`, `again`
+ * @param {number} pace milliseconds from one step to the next
+ * @param {() => void} draw shows as many steps as there are to be seen
+ */
+export function letPlay(view, words, pace, draw) {
+  const button = (/** @type {string} */ name) => find(view.root, `.${name}`);
+  const show = () => {
+    draw();
+    button("play").textContent = view.timer ? words.stop : words.play;
+  };
+  const advance = () => {
+    view.at = Math.min(view.at + 1, view.length);
+    if (view.at === view.length) stopPlaying(view);
+    show();
+  };
+  button("step").textContent = words.step;
+  button("again").textContent = words.again;
+  button("play").onclick = () => {
+    if (view.timer) {
+      stopPlaying(view);
+    } else if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      view.at = view.length;
+    } else {
+      if (view.at >= view.length) view.at = 0;
+      view.timer = setInterval(advance, pace);
+    }
+    show();
+  };
+  button("step").onclick = () => { stopPlaying(view); advance(); };
+  button("again").onclick = () => { stopPlaying(view); view.at = 0; show(); };
+  show();
+}
+
 // ------------------------------------------------------------------------------ temperature
 
 const TEMPERATURE_EVENT = "dark-knowledge:temperature";

@@ -2,7 +2,7 @@
 // Speculative decoding as it came: each call of the teacher keeps some of the drafted letters,
 // strikes one out and puts its own behind. kdcore has run it; here it is shown, call by call.
 
-import { colourAs, element, fill, find, findAll, inTurn } from "./common.js";
+import { colourAs, element, fill, find, findAll, inTurn, letPlay, stopPlaying } from "./common.js";
 
 const PACE_MS = 700;
 
@@ -49,7 +49,6 @@ function draw(view) {
     const rate = at ? (letters / at).toFixed(2) : "–";
     find(node, ".count").textContent = fill(words.count, { calls: at, letters, rate });
   });
-  find(view.root, ".play").textContent = view.timer ? words.stop : words.play;
 }
 
 /** @param {View} view */
@@ -69,12 +68,6 @@ function build(view) {
   view.length = data.drafts[0].calls.length;
 }
 
-/** @param {View} view */
-function stop(view) {
-  clearInterval(view.timer);
-  view.timer = 0;
-}
-
 /** @param {{ parentElement: any, data: Data }} component */
 function render({ parentElement, data }) {
   /** @type {View} */
@@ -82,30 +75,12 @@ function render({ parentElement, data }) {
   view.data = data;
   if (view.shown !== data.shown) {
     view.shown = data.shown;
-    stop(view);
+    stopPlaying(view);
     view.at = 1;
     build(view);
   }
-  const advance = () => {
-    if (view.at < view.length) view.at += 1;
-    if (view.at >= view.length) stop(view);
-    draw(view);
-  };
-  const button = (/** @type {string} */ name) => find(parentElement, `.${name}`);
-  button("step").textContent = data.words.step;
-  button("again").textContent = data.words.again;
-  button("play").onclick = () => {
-    if (view.timer) stop(view);
-    else {
-      if (view.at >= view.length) view.at = 0;
-      view.timer = window.setInterval(advance, PACE_MS);
-    }
-    draw(view);
-  };
-  button("step").onclick = () => { stop(view); advance(); };
-  button("again").onclick = () => { stop(view); view.at = 0; draw(view); };
-  draw(view);
-  return () => stop(view);
+  letPlay(view, data.words, PACE_MS, () => draw(view));
+  return () => stopPlaying(view);
 }
 
 export default inTurn(render);

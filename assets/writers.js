@@ -2,7 +2,7 @@
 // A prompt continued by several networks, letter by letter, each with the probabilities of what it
 // could have written. What was drawn and how probable it was comes from kdcore; here it is shown.
 
-import { colourAs, element, find, findAll, inTurn, percent } from "./common.js";
+import { colourAs, element, find, findAll, inTurn, letPlay, percent, stopPlaying } from "./common.js";
 
 const PACE_MS = 450;
 
@@ -73,13 +73,6 @@ function draw(view) {
       .slice(0, 3).map(({ q, symbol }) => `${symbol}: ${percent(q)} %`).join(", ");
     find(node, ".columns").setAttribute("aria-label", `${row.name}: ${likeliest}`);
   });
-  find(view.root, ".play").textContent = view.timer ? words.stop : words.play;
-}
-
-/** @param {View} view */
-function stop(view) {
-  clearInterval(view.timer);
-  view.timer = 0;
 }
 
 /** @param {{ parentElement: any, data: Data }} component */
@@ -90,30 +83,12 @@ function render({ parentElement, data }) {
   view.data = data;
   if (isNew) {
     view.shown = data.shown;
-    stop(view);
+    stopPlaying(view);
     view.at = 0;
     build(view);
   }
-  const advance = () => {
-    if (view.at < view.length) view.at += 1;
-    if (view.at >= view.length) stop(view);
-    draw(view);
-  };
-  const button = (/** @type {string} */ name) => find(parentElement, `.${name}`);
-  button("step").textContent = data.words.step;
-  button("again").textContent = data.words.again;
-  button("play").onclick = () => {
-    if (view.timer) stop(view);
-    else {
-      if (view.at >= view.length) view.at = 0;
-      view.timer = window.setInterval(advance, PACE_MS);
-    }
-    draw(view);
-  };
-  button("step").onclick = () => { stop(view); advance(); };
-  button("again").onclick = () => { stop(view); view.at = 0; draw(view); };
-  draw(view);
-  return () => stop(view);
+  letPlay(view, data.words, PACE_MS, () => draw(view));
+  return () => stopPlaying(view);
 }
 
 export default inTurn(render);

@@ -21,7 +21,7 @@ from pages.common.lesson import Lesson
 from pages.common.widgets import Named, Toggle
 from pages.common.words import words as words_of
 
-#: Test images of ten digits that a page shows with what the students read.
+#: Test images of eight digits that a page shows with what the students read.
 READ = tuple(range(0, 80, 10))
 
 
@@ -68,7 +68,10 @@ def show_noise_and_digits(result: AnyResult) -> None:
     with right:
         st.subheader(text["reads"], anchor=False)
         test = digits(result.settings.split).test
-        same, other = (measured.answers[STARTS.index(name)] for name in ("same", "other"))
+        places = (STARTS.index(name) for name in ("same", "other"))
+        (same, reads_same), (other, reads_other) = (
+            (measured.answers[i], f"{100 * result.accuracy[0, i].item():.1f} %") for i in places
+        )
         digit_images.show(
             [test.inputs[i] for i in READ],
             [
@@ -79,7 +82,7 @@ def show_noise_and_digits(result: AnyResult) -> None:
             ],
             [text["answers"].format(same=int(same[i]), other=int(other[i])) for i in READ],
         )
-        st.markdown(text["reads_explain"])
+        st.markdown(text["reads_explain"].format(same=reads_same, other=reads_other))
 
 
 def show_starts(result: AnyResult) -> None:
@@ -89,7 +92,7 @@ def show_starts(result: AnyResult) -> None:
     names = [text["names"][row["start"]] for row in result.rows]
     reads = [result.interval(row) for row in result.rows]
     draw(names, reads, measured.ceiling, charts.table(result.rows), text["alternative"], "starts")
-    alike = {row["start"]: f"{row['step_cosine']:.2f}" for row in result.rows[1:]}
+    alike = {row["start"]: f"{row['step_cosine']:.2f}".replace("-", "−") for row in result.rows[1:]}
     st.markdown(
         text["explain"].format(
             teacher=charts.percent(measured.teacher_accuracy),

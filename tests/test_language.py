@@ -20,6 +20,7 @@ from kdcore.language.exact import (
 )
 from kdcore.language.learning import (
     Directions,
+    each_alone,
     in_conditions,
     learn,
     one_condition,
@@ -250,6 +251,36 @@ def test_what_reads_the_whole_language_learns_to_spell_it() -> None:
     assert kl_to_truth(writers.log_words).item() < 0.1
 
 
+def pull_of(conditions: list[tuple[float, float, float]]) -> Tensor:
+    """Return how each condition of (T, α, λ) is pulled on one batch, ``[S, C, symbols, B]``."""
+    draw = draws(0)[0]
+    rows, C = torch.arange(16).expand(2, -1), len(conditions)
+    labels = torch.randint(SMALL.symbols, (16,), generator=draw)
+    teacher = torch.randn(2, 16, SMALL.symbols, generator=draw)
+    own = torch.randn(2, 1, SMALL.symbols, 16, generator=draw).expand(-1, C, -1, -1)
+    logits = own.reshape(2 * C, SMALL.symbols, 16)
+    ((_, pull),) = Directions(labels, teacher, *zip(*conditions, strict=True))([logits], rows)
+    return pull.view(2, C, SMALL.symbols, 16)
+
+
+def test_a_condition_is_pulled_alike_whatever_weighs_in_those_beside_it() -> None:
+    conditions = [
+        (1.0, 1.0, 1.0),
+        (2.0, 0.0, 1.0),
+        (1.0, 0.0, 0.0),
+        (1.0, 0.0, 1.0),
+        (2.0, 0.5, 0.3),
+    ]
+    together = pull_of(conditions)
+    for place, condition in enumerate(conditions):
+        assert torch.equal(pull_of([condition])[:, 0], together[:, place]), condition
+    apart = (together[:, :, None] - together[:, None]).abs().amax((0, 3, 4))
+    assert (apart + torch.eye(len(conditions)) > 1e-3).all(), "the conditions are too much alike"
+    hard, forward, reverse = pull_of([(2.0, 1.0, 1.0), (2.0, 0.0, 1.0), (2.0, 0.0, 0.0)]).unbind(1)
+    assert torch.allclose(together[:, -1], 0.5 * hard + 0.5 * (0.3 * forward + 0.7 * reverse))
+    assert reverse.abs().max() > 1e-3
+
+
 class Listener(Monitor):
     """Keeps what is reported."""
 
@@ -383,6 +414,28 @@ def test_the_sampler_that_runs_writes_the_teachers_words_as_often_as_the_teacher
             p = expected[seed, place].item()
             tolerance = 4 * math.sqrt(p * (1 - p) / texts)
             assert first.count(word) / texts == pytest.approx(p, abs=tolerance)
+
+
+def test_drafts_that_write_side_by_side_write_what_each_would_alone() -> None:
+    teacher, drafts = one_condition(stack_of(SMALL, 3), 0), stack_of(SMALL, 2)
+    both = speculate(
+        each_alone(in_conditions(teacher, 2)),
+        each_alone(drafts),
+        SMALL.symbols,
+        3,
+        20,
+        4,
+        draws(0, 0, 1, 1),
+    )
+    for place in range(2):
+        alone = speculate(
+            teacher, one_condition(drafts, place), SMALL.symbols, 3, 20, 4, draws(0, 1)
+        )
+        for mine, theirs in zip(
+            vars(both.every(2, place)).values(), vars(alone).values(), strict=True
+        ):
+            assert torch.equal(mine, theirs)
+    assert not torch.equal(both.every(2, 0).kept, both.every(2, 1).kept)
 
 
 def test_a_draft_that_is_its_teacher_is_always_kept() -> None:

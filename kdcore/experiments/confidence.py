@@ -168,7 +168,11 @@ class StandardisedResponse:
         pull = soft_gradient(
             per_seed, self._teacher_logits.batch(rows), self._temperature, class_axis=-2
         ).div_(rows.shape[1])
-        (soft,) = torch.autograd.grad(own, logits, pull.view_as(own))
+        with torch.enable_grad():
+            # The pull goes in as a factor: handed over as a gradient, it would make torch import
+            # a whole algebra system, half a second of a first run.
+            pulled = (own * pull.view_as(own)).sum()
+        (soft,) = torch.autograd.grad(pulled, logits)
         return [(activations[-1], self._alpha * hard + (1 - self._alpha) * soft)]
 
 

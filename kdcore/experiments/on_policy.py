@@ -265,8 +265,9 @@ def own_drawings_help(result: AnyResult) -> Judgement:
     The figure is how many fewer of its drawings leave the lane than off-policy.
     """
     fewer = lower_by(result, "left_lane", "on-policy", "off-policy")
-    same_path = lower_by(result, "kl_teacher_path", "on-policy", "off-policy")
-    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": verdict(same_path)})
+    same = lower_by(result, "kl_teacher_path", "on-policy", "off-policy")
+    lower = f"{same.mean:+.3f} ± {same.half_width:.3f}".replace("-", "−")
+    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": lower})
 
 
 def own_drawings_beat_jitter(result: AnyResult) -> Judgement:

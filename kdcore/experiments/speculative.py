@@ -15,8 +15,9 @@ from kdcore.language.learning import (
     STUDENT_BATCH,
     STUDENT_RATE,
     Directions,
+    each_alone,
+    in_conditions,
     learn,
-    one_condition,
     said_of,
     texts_read,
     trie_of,
@@ -105,18 +106,17 @@ def speculative(settings: SpeculativeSettings, monitor: Monitor = SILENT) -> Spe
         [training],
         Part(monitor, 0.4, 0.9),
     )
-    runs = [
-        speculate(
-            teachers.stack,
-            one_condition(students.stack, draft),
-            language.symbols,
-            length,
-            CALLS,
-            TEXTS,
-            [generator(seed, "speculative text") for seed in seeds],
-        )
-        for draft in range(len(DRAFTS))
-    ]
+    # Both drafts write side by side, each with the same chance.
+    both = speculate(
+        each_alone(in_conditions(teachers.stack, len(DRAFTS))),
+        each_alone(students.stack),
+        language.symbols,
+        length,
+        CALLS,
+        TEXTS,
+        [generator(seed, "speculative text") for seed in seeds for _ in DRAFTS],
+    )
+    runs = [both.every(len(DRAFTS), draft) for draft in range(len(DRAFTS))]
     acceptance = torch.stack([run.acceptance for run in runs], dim=1)
     measured = torch.stack([run.tokens_per_call for run in runs], dim=1)
     by_formula = acceptance.clone().apply_(lambda rate: tokens_per_call(rate, length))

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from kdcore.claims import Claim, Judgement, from_verdict
-from kdcore.distillation import Response
+from kdcore.distillation import HardLabels, Response
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -123,7 +123,7 @@ def words(settings: WordsSettings, monitor: Monitor = SILENT) -> WordsMeasured:
         trie,
         MLPStack.initialise(sizes, seeds),
         answers,
-        Response(answers.letters, said_of(teachers, answers, language), (1.0,), (1.0,)),
+        HardLabels(answers.letters, language.symbols),
         phases,
         Part(monitor, 0.75, 1),
     )

@@ -194,9 +194,12 @@ def curves_figure(
 _LIVE_HEIGHT = 200
 
 
-def live_curves_figure(curve: LearningCurve) -> Figure:
-    """Draw the learning curves so far, the mean over seeds of each condition."""
-    figure = new_figure("samples seen", "test accuracy (%)")
+def live_curves_figure(curve: LearningCurve, y_title: str = "test accuracy (%)") -> Figure:
+    """Draw the learning curves so far, the mean over seeds of each condition.
+
+    ``y_title`` says what is measured while they learn, where that is no test accuracy.
+    """
+    figure = new_figure("samples seen", y_title)
     means = [100 * accuracy.mean(0) for accuracy in curve.accuracy]
     for condition in range(len(means[0])):
         figure.add_scatter(

@@ -40,7 +40,8 @@ def frontier_figure(
             [f"{symbol} = {value:g}", *told[0], *told[1]]
             for value, *told in zip(values, hover_texts(words), hover_texts(valid), strict=True)
         ]
-        ends = {0, len(values) - 1} if who == "hard" else set(range(len(values)))
+        # At T = 1 the control is the student of forward KL itself, whose name stands there already.
+        named = [who == "distilled" or value == min(values) for value in values]
         figure.add_scatter(
             x=[point.mean for point in words],
             y=[point.mean for point in valid],
@@ -48,8 +49,11 @@ def frontier_figure(
             error_y={"array": [p.half_width for p in valid], "thickness": 1.2, "width": 3},
             customdata=texts,
             mode="lines+markers+text",
-            text=[f"{symbol} = {v:g}" if i in ends else "" for i, v in enumerate(values)],
-            textposition="bottom center" if who == "hard" else "top center",
+            text=[
+                f"{symbol} = {v:g}" if is_named else ""
+                for v, is_named in zip(values, named, strict=True)
+            ],
+            textposition="bottom center" if who == "hard" else "top right",
             line={"color": PALETTE[who], "width": 2, "dash": dash},
             marker={"symbol": MARKERS[who], "size": 10 if who == "distilled" else 7},
             name=name,

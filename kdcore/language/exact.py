@@ -11,7 +11,7 @@ they have 21,000 letters, and what a network says of each beginning is computed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -52,6 +52,8 @@ class Trie:
     _levels: list[_Edges]
     #: The edges that end a word, in the order of the words.
     _ends: _Edges
+    #: What :meth:`_seen_with` has found, for each number of letters.
+    _seen: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, language: Language) -> Trie:
@@ -108,12 +110,21 @@ class Trie:
         """Return what networks say at each node, ``[S, C, K, symbols]``, at a temperature."""
         symbols = self.language.symbols
         seen = stack.layer_sizes[0] // symbols
-        # Beginnings that end alike are alike to a network that sees their end alone.
-        visible = self.contexts[:, LONGEST_CONTEXT - seen :]
-        different, which = distinct(visible)
-        padded = torch.nn.functional.pad(different, (LONGEST_CONTEXT - seen, 0), value=END)
-        logits = stack.logits(one_hot(padded, seen, symbols)).to(dtype)
+        different, which = self._seen_with(seen)
+        logits = stack.logits(one_hot(different, seen, symbols)).to(dtype)
         return torch.log_softmax(logits / temperature, dim=-1).index_select(-2, which)
+
+    def _seen_with(self, seen: int) -> tuple[Tensor, Tensor]:
+        """Return contexts that differ in the last few letters, and which of them each node has.
+
+        Beginnings that end alike are alike to a network that sees their end alone.
+        """
+        if seen not in self._seen:
+            different, which = distinct(self.contexts[:, LONGEST_CONTEXT - seen :])
+            unseen = LONGEST_CONTEXT - seen
+            padded = torch.nn.functional.pad(different, (unseen, 0), value=END)
+            self._seen[seen] = padded, which
+        return self._seen[seen]
 
     def log_word_probabilities(self, log_probabilities: Tensor) -> Tensor:
         """Return ln p of every word of the language: ``[..., K, symbols]`` → ``[..., words]``."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from kdcore.distillation import BatchTable, Response
+from kdcore.distillation import BatchTable
 from kdcore.language.exact import Trie, validity
 from kdcore.language.letters import LONGEST_CONTEXT, Language, Reading, one_hot
 from kdcore.language.sampling import write_words
@@ -78,12 +78,16 @@ def learn(
     inputs = one_hot(reading.contexts, stack.layer_sizes[0] // symbols, symbols)
     curve = LearningCurve()
     planned, seen = sum(phase.samples_seen for phase in phases), 0
+    said = log_words = torch.empty(0)
 
     def look(progress: Progress) -> None:
+        nonlocal said, log_words
         so_far = seen + progress.samples_seen
+        # The last step is the last point, so what is said there is what is said in the end.
         if so_far * CURVE_POINTS >= planned * (len(curve.accuracy) + 1):
+            said = trie.log_probabilities(stack)
+            log_words = trie.log_word_probabilities(said)
             curve.samples_seen.append(so_far)
-            log_words = trie.log_word_probabilities(trie.log_probabilities(stack))
             curve.accuracy.append(validity(log_words).double())
         monitor.report(stage, so_far / planned, curve)
 
@@ -99,10 +103,7 @@ def learn(
             epoch=planned // REPORTS,
         )
         seen += phase.samples_seen
-    log_probabilities = trie.log_probabilities(stack)
-    return Writers(
-        stack, log_probabilities, trie.log_word_probabilities(log_probabilities).double(), curve
-    )
+    return Writers(stack, said, log_words.double(), curve)
 
 
 class Directions:
@@ -133,20 +134,27 @@ class Directions:
         symbols = teacher_logits.shape[-1]
         self._one_hot = BatchTable(torch.nn.functional.one_hot(labels, symbols).float())
         self._teacher_logits = BatchTable(teacher_logits)
-        self._temperature = torch.tensor(temperatures).view(1, -1, 1, 1)
+        # At one temperature for all, a teacher says the same to all of its seed's students.
+        shared = temperatures[:1] if len(set(temperatures)) == 1 else temperatures
+        self._temperature = torch.tensor(shared).view(1, -1, 1, 1)
         self._alpha = torch.tensor(alphas).view(1, -1, 1, 1)
         self._mix = torch.tensor(mixes).view(1, -1, 1, 1)
+        # What weighs nothing in any condition is not computed.
+        self._any_labels, self._any_reverse = any(alphas), min(mixes) < 1
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         logits = activations[-1]
         per_seed = logits.view(len(rows), -1, *logits.shape[1:])  # [S, C, symbols, B]
-        teacher = self._teacher_logits.batch(rows)
-        forward = soft_gradient(per_seed, teacher, self._temperature, class_axis=-2)
-        backward = reverse_kl_gradient(per_seed, teacher, self._temperature, class_axis=-2)
-        soft = forward.mul_(self._mix).add_(backward.mul_(1 - self._mix))
-        hard = hard_gradient(per_seed, self._one_hot.batch(rows), class_axis=-2)
-        gradient = hard.mul_(self._alpha).add_(soft.mul_(1 - self._alpha)).div_(rows.shape[1])
-        return [(logits, gradient.view_as(logits))]
+        teacher, T = self._teacher_logits.batch(rows), self._temperature
+        soft = soft_gradient(per_seed, teacher, T, class_axis=-2).mul_(self._mix)
+        if self._any_reverse:
+            backward = reverse_kl_gradient(per_seed, teacher, T, class_axis=-2)
+            soft.add_(backward.mul_(1 - self._mix))
+        gradient = soft.mul_(1 - self._alpha)
+        if self._any_labels:
+            hard = hard_gradient(per_seed, self._one_hot.batch(rows), class_axis=-2)
+            gradient.add_(hard.mul_(self._alpha))
+        return [(logits, gradient.div_(rows.shape[1]).view_as(logits))]
 
 
 @lru_cache(maxsize=4)
@@ -180,7 +188,7 @@ def writing_teachers(
             (LONGEST_CONTEXT * language.symbols, *TEACHER_HIDDEN, language.symbols), seeds
         ),
         reading,
-        Response(reading.letters, truth.expand(len(seeds), -1, -1), (1.0,), (0.0,)),
+        Directions(reading.letters, truth.expand(len(seeds), -1, -1), (1.0,), (0.0,), (1.0,)),
         TEACHER_PHASES,
         monitor,
         "teacher",
@@ -223,6 +231,12 @@ def one_condition(stack: MLPStack, condition: int) -> MLPStack:
         [weight[condition :: stack.conditions].clone() for weight in stack.weights],
         [bias[condition :: stack.conditions].clone() for bias in stack.biases],
     )
+
+
+def each_alone(stack: MLPStack) -> MLPStack:
+    """Return a stack in which each network is the only condition of a seed of its own."""
+    seeds = tuple(seed for seed in stack.seeds for _ in range(stack.conditions))
+    return MLPStack(stack.layer_sizes, seeds, 1, stack.weights, stack.biases)
 
 
 def in_conditions(stack: MLPStack, conditions: int) -> MLPStack:

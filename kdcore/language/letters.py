@@ -120,7 +120,9 @@ def one_hot(contexts: Tensor, seen: int, symbols: int) -> Tensor:
         ``[..., seen · symbols]``, float32.
     """
     recent = contexts[..., LONGEST_CONTEXT - seen :]
-    return torch.nn.functional.one_hot(recent, symbols).flatten(-2).float()
+    # Rows of the identity: torch's own function makes whole numbers of eight bytes on the way.
+    rows = torch.eye(symbols).index_select(0, recent.flatten())
+    return rows.view(*recent.shape[:-1], seen * symbols)
 
 
 def shift(contexts: Tensor, symbols: Tensor) -> Tensor:
@@ -160,12 +162,11 @@ class Reading:
         length
             How many letters each seed reads.
         """
-        read = []
-        for words in texts:
-            positions = positions_of(words)
-            read.append(positions[torch.arange(length) % len(positions)])
-        pool, rows = distinct(torch.stack(read))
-        return cls(pool[:, :-1], pool[:, -1], rows)
+        positions = [positions_of(words)[:length] for words in texts]
+        pool, which = distinct(torch.cat(positions))
+        places = torch.arange(length)
+        rows = [own[places % len(own)] for own in which.split([len(each) for each in positions])]
+        return cls(pool[:, :-1], pool[:, -1], torch.stack(rows))
 
 
 def positions_of(words: Tensor) -> Tensor:

@@ -110,6 +110,10 @@ class Speculation:
             symbols += [*drafted[:kept], added]
         return symbols
 
+    def every(self, step: int, first: int) -> Speculation:
+        """Return what the seeds ``first``, ``first + step``, ... wrote."""
+        return Speculation(*(part[first::step] for part in vars(self).values()))
+
     def first(self) -> Speculation:
         """Return the first text of the first seed alone."""
         return Speculation(*(part[:1, :1].clone() for part in vars(self).values()))

@@ -207,7 +207,8 @@ class Lesson:
         with st.container(key=f"run-{experiment.name}"):
             # Live curves only where nothing stands below that they would push away.
             answered.follow(
-                meanwhile or (lambda running: self._show_progress(running, result is None))
+                meanwhile
+                or (lambda running: self._show_progress(running, result is None, experiment.data))
             )
             if result is not None and not answered.stale:
                 self._provenance_of_table(result)
@@ -266,13 +267,15 @@ class Lesson:
                     on_click="ignore",
                 )
 
-    def _show_progress(self, job: Job[Any], curves: bool) -> None:
+    def _show_progress(self, job: Job[Any], curves: bool, data: str) -> None:
         jobs.show_progress(job)
         if not curves:
             return
         if (curve := job.look().curve) and len(curve.accuracy) > 1:
-            figure = live_curves_figure(curve)
-            live = self._shared["progress"]["live"]
+            # Not all that learns is tested on images: what is measured meanwhile has its own name.
+            text = self._shared["progress"]
+            axis, live = (text.get(f"{n}_{data}", text[n]) for n in ("axis", "live"))
+            figure = live_curves_figure(curve, axis)
             st.plotly_chart(figure, alt=live, config={"staticPlot": True})
         else:
             charts.placeholder(200)

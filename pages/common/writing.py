@@ -113,7 +113,11 @@ def words_to_read(
             for word in words
         )
         colour = f"--colour:var(--{COLOUR_OF[who]})"
-        parts.append(f'<section style="{colour}"><h3>{escape(name)}</h3><ul>{items}</ul></section>')
+        parts.append(
+            f'<section style="{colour}"><h3>{escape(name)}</h3>'
+            # It scrolls, so the keyboard must reach it.
+            f'<ul tabindex="0" aria-label="{escape(name)}">{items}</ul></section>'
+        )
     st.html(f'<div class="written">{"".join(parts)}</div>')
 
 

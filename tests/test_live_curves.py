@@ -1,0 +1,45 @@
+"""While networks train, their curves are called by what they show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from kdcore.experiments import EXPERIMENTS
+
+
+def page(data: str) -> None:
+    from types import SimpleNamespace
+    from typing import Any, cast
+
+    import torch
+
+    from kdcore.monitor import LearningCurve
+    from pages.common.lesson import Lesson
+    from pages.common.words import words
+
+    curve = LearningCurve([1, 2], [torch.full((2, 1), 0.2), torch.full((2, 1), 0.4)])
+    look = SimpleNamespace(stage="students", fraction=0.5, position=0, curve=curve)
+    lesson = object.__new__(Lesson)
+    lesson._shared = words("lesson")
+    lesson._show_progress(cast("Any", SimpleNamespace(look=lambda: look)), True, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    [
+        ("temperature", "test accuracy (%)"),
+        ("subliminal", "test accuracy (%)"),
+        ("words", "valid words (%)"),
+        ("directions", "valid words (%)"),
+        ("speculative", "valid words (%)"),
+    ],
+)
+def test_the_axis_says_what_is_measured_while_they_train(name: str, measured: str) -> None:
+    shown = AppTest.from_function(page, args=(EXPERIMENTS[name].data,)).run(timeout=20)
+    assert not shown.exception
+    (chart,) = shown.get("plotly_chart")
+    layout = json.loads(chart.proto.spec)["layout"]
+    assert layout["yaxis"]["title"]["text"] == measured
