@@ -6,7 +6,7 @@
 const NAME = "dark-knowledge-lab.visit";
 
 /**
- * @typedef {{ finished: string, pinned: boolean, prediction: unknown, seen: unknown }} Run
+ * @typedef {{ finished: string, pinned: boolean, prediction: unknown, outcome: unknown, seen: unknown }} Run
  * @typedef {{
  *   version: number, cleared?: string, deleted: Record<string, string>, runs: Record<string, Run>,
  *   done: string[], answers: object, predictions: object,
@@ -49,8 +49,12 @@ function merged(stored, own) {
   for (const [key, run] of [...Object.entries(stored.runs), ...Object.entries(own.runs)]) {
     if (run.finished <= newest(deleted[key], cleared)) continue;
     const known = runs[key];
+    // A prediction without what came of it would be none: both, from whoever knows them.
     runs[key] = known
-      ? { ...run, prediction: run.prediction || known.prediction, seen: run.seen || known.seen }
+      ? {
+          ...run, prediction: run.prediction || known.prediction,
+          outcome: run.outcome || known.outcome, seen: run.seen || known.seen,
+        }
       : run;
   }
   // Who has not heard yet that all was deleted has nothing to add.
@@ -81,7 +85,7 @@ function shortened(data, most) {
     let freed = 0;
     while (freed < excess && order.length) {
       const key = order.shift() ?? "";
-      freed += JSON.stringify(data.runs[key]).length;
+      freed += JSON.stringify({ [key]: data.runs[key] }).length - 1; // a comma in place of braces
       delete data.runs[key];
     }
     text = JSON.stringify(data);

@@ -135,7 +135,8 @@ function draw(view) {
       value.textContent = percent(p[c]);
       value.classList.toggle("faint", p[c] < 0.0005);
     });
-    find(node, ".entropy").textContent = `${data.words.entropy} ${h.toFixed(2)}`;
+    // Where the page has no word for it, its figure means nothing.
+    find(node, ".entropy").textContent = data.words.entropy && `${data.words.entropy} ${h.toFixed(2)}`;
     const likeliest = p.map((q, c) => [q, c]).sort((a, b) => b[0] - a[0]).slice(0, 3)
       .map(([q, c]) => `${c}: ${percent(q)} %`).join(", ");
     node.setAttribute("aria-label",

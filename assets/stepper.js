@@ -19,7 +19,8 @@ const UNSEEN = 0.03; // a pull of this share of the axis has no tip: it would po
 /**
  * @typedef {[number, number]} Range the lowest and the highest
  * @typedef {{ student: number[], teacher: number[], label: number }} Example
- * @typedef {{ temperature: number, alpha: number, rate: number }} Settings
+ * @typedef {{ temperature: number, alpha: number, rate: number, squared?: boolean }} Settings
+ *   `squared`: whether the loss has its factor T²; it has, unless told otherwise
  * @typedef {{ hard: number[], soft: number[], total: number[] }} Pulls
  * @typedef {Example & Settings & {
  *   range: [number, number], rest: number, most: number, words: Record<string, string>,
@@ -28,7 +29,7 @@ const UNSEEN = 0.03; // a pull of this share of the axis has no tip: it would po
  *   further is none; `most`: how many steps Play takes
  * @typedef {{
  *   root: HTMLElement, data: Data, temperature: number, student: number[], steps: number,
- *   playing: boolean, timer: number, frame: number, reaches: Range, heights: Range,
+ *   squared: boolean, playing: boolean, timer: number, frame: number, reaches: Range, heights: Range,
  *   shown?: string, observer?: ResizeObserver, fromPython?: number, unfollow?: () => void,
  * }} View
  * @typedef {{ nodes: SVGElement[], x: (place: number) => number, y: (value: number) => number, band: number }} Panel
@@ -37,15 +38,17 @@ const UNSEEN = 0.03; // a pull of this share of the axis has no tip: it would po
 // ------------------------------------------------------------------------------ mathematics
 
 /**
- * −∂L/∂z = α · (y − p(1)) + (1 − α) · T · (q(T) − p(T)): kdcore.views.anatomy.pulls
+ * −∂L/∂z = α · (y − p(1)) + (1 − α) · T · (q(T) − p(T)): kdcore.views.anatomy.pulls; without the
+ * factor T² in the loss 1/T stands in the place of T.
  * @param {Example} example
  * @param {Settings} settings
  * @returns {Pulls}
  */
-export function pulls({ student, teacher, label }, { temperature, alpha }) {
+export function pulls({ student, teacher, label }, { temperature, alpha, squared = true }) {
+  const factor = (1 - alpha) * (squared ? temperature : 1 / temperature);
   const p = softLabels(student, temperature), q = softLabels(teacher, temperature);
   const hard = softLabels(student, 1).map((share, c) => alpha * (Number(c === label) - share));
-  const soft = p.map((share, c) => (1 - alpha) * temperature * (q[c] - share));
+  const soft = p.map((share, c) => factor * (q[c] - share));
   return { hard, soft, total: hard.map((pull, c) => pull + soft[c]) };
 }
 
@@ -61,15 +64,16 @@ export function descend(example, settings) {
 }
 
 /**
- * L = α · CE + (1 − α) · T² · KL: kdcore.losses.distillation_loss
+ * L = α · CE + (1 − α) · T² · KL: kdcore.views.anatomy.loss_of
  * @param {Example} example
  * @param {Settings} settings
  */
-export function lossOf({ student, teacher, label }, { temperature, alpha }) {
+export function lossOf({ student, teacher, label }, { temperature, alpha, squared = true }) {
   const logs = (/** @type {number[]} */ logits, /** @type {number} */ at) =>
     logSoftmax(Float64Array.from(logits, (z) => z / at));
   const hard = -logs(student, 1)[label];
-  const soft = temperature ** 2 * kl(logs(teacher, temperature), logs(student, temperature));
+  const plain = kl(logs(teacher, temperature), logs(student, temperature));
+  const soft = squared ? temperature ** 2 * plain : plain;
   return { total: alpha * hard + (1 - alpha) * soft, hard, soft };
 }
 
@@ -81,6 +85,24 @@ export function lossOf({ student, teacher, label }, { temperature, alpha }) {
  */
 export function atRest(example, settings, least) {
   return settings.rate * Math.max(...pulls(example, settings).total.map(Math.abs)) < least;
+}
+
+/**
+ * Where the two factors 1/T come from, at the class on which teacher and student differ most: how far
+ * apart they are at T = 1 and softened, and that divided by T and multiplied by T².
+ * @param {Example} example
+ * @param {number} temperature
+ */
+export function twoFactors({ student, teacher }, temperature) {
+  const apart = (/** @type {number} */ at) => {
+    const p = softLabels(student, at);
+    return softLabels(teacher, at).map((share, c) => share - p[c]);
+  };
+  const softened = apart(temperature), sizes = softened.map(Math.abs);
+  const most = sizes.indexOf(Math.max(...sizes)), plain = softened[most] / temperature;
+  return {
+    class: most, first: apart(1)[most], softened: softened[most], plain, squared: plain * temperature ** 2,
+  };
 }
 
 /**
@@ -343,7 +365,7 @@ function draw(view) {
   find(root, ".step").disabled = view.playing;
   find(root, ".panels").setAttribute("aria-label", alternativeOf(view, example, pulled));
   Object.assign(find(root, ".stepper").dataset, {
-    step: view.steps, logits: example.student.map((z) => z.toFixed(6)).join(),
+    squared: view.squared, step: view.steps, logits: example.student.map((z) => z.toFixed(6)).join(),
   });
   /** @type {Record<string, number[]>} */
   const figures = { teacher: data.teacher, student: example.student, start: data.student, ...pulled };
@@ -367,7 +389,13 @@ function lossWritten(view) {
 function noteOf(view) {
   const { rest, words } = view.data;
   const rests = view.steps > 0 && atRest(exampleOf(view), settingsOf(view), rest);
-  return rests ? words.rest : words.still;
+  if (rests) return words.rest;
+  const { class: at, ...found } = twoFactors(exampleOf(view), view.temperature);
+  const figures = Object.entries(found)
+    .map(([name, value]) => [name, short(Number(value.toPrecision(2)))]);
+  return fill(words.twice, {
+    class: at, temperature: short(view.temperature), ...Object.fromEntries(figures),
+  });
 }
 
 /**
@@ -409,8 +437,8 @@ function exampleOf({ data, student }) {
  * @param {View} view
  * @returns {Settings}
  */
-function settingsOf({ data, temperature }) {
-  return { temperature, alpha: data.alpha, rate: data.rate };
+function settingsOf({ data, temperature, squared }) {
+  return { temperature, alpha: data.alpha, rate: data.rate, squared };
 }
 
 /**
@@ -466,7 +494,7 @@ function reset(view) {
 function render({ parentElement, data }) {
   const view = (parentElement._stepper ??= {
     root: parentElement, data, temperature: data.temperature, student: data.student, steps: 0,
-    playing: false, timer: 0, frame: 0, reaches: [0, 0], heights: [0, 0],
+    squared: true, playing: false, timer: 0, frame: 0, reaches: [0, 0], heights: [0, 0],
   });
   view.data = data;
   const shown = JSON.stringify([data.student, data.teacher, data.label]);
@@ -489,6 +517,13 @@ function render({ parentElement, data }) {
   const button = (/** @type {string} */ name) => find(parentElement, `button.${name}`);
   button("step").textContent = data.words.step;
   button("reset").textContent = data.words.reset;
+  const factor = find(parentElement, ".factor input");
+  find(parentElement, ".factor span").textContent = data.words.squared;
+  factor.checked = view.squared;
+  factor.onchange = () => {
+    view.squared = factor.checked;
+    show(view);
+  };
   button("step").onclick = () => {
     advance(view);
     show(view);

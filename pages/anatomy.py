@@ -21,7 +21,7 @@ from kdcore.figures import factor_figure, gradient_sizes_figure
 from kdcore.losses import alpha_without_factor
 from kdcore.settings import ALPHA, TEMPERATURE, Number
 from kdcore.views.anatomy import Example, gradient_sizes
-from pages.common import cards, charts, frame, jobs
+from pages.common import cards, charts, frame, glossary, jobs
 from pages.common import run_words as called
 from pages.common.answer import ask, ask_lab
 from pages.common.lesson import provenance_of, verdict_of
@@ -32,8 +32,8 @@ from pages.common.widgets import Choice, Controls, Named, Remembered, Toggle, co
 #: What the Lab trains unless asked otherwise: on a warm server it is there already.
 SETTINGS = LabSettings()
 
-CODE_HEIGHT = 520
 FIGURE_HEIGHT = 710
+FACTOR_HEIGHT = 420
 
 CURVE_TEMPERATURES = [round(0.5 * 200 ** (i / 60), 4) for i in range(61)]
 LARGEST_LOGIT = 50.0
@@ -161,38 +161,44 @@ def show_sizes(result: MeasuredLab, seconds: float) -> None:
         key="sizes",
     )
     charts.provenance(said["provenance"].format(n=len(labels), seconds=f"{seconds:.1f}"))
-    st.markdown(
-        said["limit_explained"].format(
-            share=f"{sizes.squared[-1].mean / sizes.limit:.2f}",
-            share_4=f"{named_points.squared[0].mean / sizes.limit:.2f}",
+    with st.expander(said["limit_heading"], icon=":material/function:"):
+        st.markdown(
+            said["limit_explained"].format(
+                share=f"{sizes.squared[-1].mean / sizes.limit:.2f}",
+                share_4=f"{named_points.squared[0].mean / sizes.limit:.2f}",
+            )
         )
-    )
 
 
 def factor_settings() -> TSquaredSettings:
-    """Return the settings of the students that are trained with the factor and without it."""
-    return controls.settings(TSquaredSettings)
+    """Return the settings of the students that are trained with the factor and without it.
+
+    At first with the α that they come with: another one is trained for when it is asked for, not
+    for each place of a slider that is meant for the arrows.
+    """
+    alpha = controls["alpha"] if controls["factor"] else TSquaredSettings().alpha
+    return controls.settings(TSquaredSettings, alpha=alpha)
 
 
 def show_factor() -> None:
-    """Train students with the factor T² and without it, on request."""
+    """Train students with the factor T² and without it."""
     said = words["factor"]
     st.subheader(said["heading"], anchor=False)
+    answered = ask(t_squared.EXPERIMENT, factor_settings, controls)
+    verdict = st.container(gap="small")
     alpha, T = controls["alpha"], controls["temperature"]
     st.markdown(
         said["explain"].format(
             alpha=f"{alpha:g}", temperature=f"{T:g}", meant=f"{alpha_without_factor(alpha, T):.3g}"
         )
     )
-    st.latex(said["formula"])
-    controls.show("factor")
-    if not controls["factor"]:
-        return
     controls.show("temperatures")
-    answered = ask(t_squared.EXPERIMENT, factor_settings, controls)
+    if controls["factor"] or alpha != TSquaredSettings().alpha:
+        controls.show("factor")
     answered.follow(jobs.show_progress)
     result = answered.result
     if result is None:
+        charts.placeholder(FACTOR_HEIGHT)
         return
     baseline, *taught = result.rows
     kinds = {kind: [row for row in taught if row["factor"] == kind] for kind in ("T²", "none")}
@@ -205,6 +211,7 @@ def show_factor() -> None:
         ),
         charts.table(result.rows),
         said["alternative"].format(
+            temperatures=", ".join(f"{row['temperature']:g}" for row in kinds["T²"]),
             hard=charts.percent(result.interval(baseline)),
             **{
                 name: ", ".join(charts.percent(result.interval(row)) for row in kinds[kind])
@@ -213,19 +220,41 @@ def show_factor() -> None:
         ),
         key="factor-chart",
     )
-    charts.provenance(provenance_of(result))
+    charts.provenance(provenance_of(result, controls))
     judged = factor(result)
     claim = words["claims"]["factor"]
     cards.claim(claim["text"], claim["source"], judged.verdict, verdict_of(judged.verdict, result))
     st.markdown(claim["measured"].format(**called.judgement(judged)))
+    highest = {kind: max(rows, key=lambda row: row["temperature"]) for kind, rows in kinds.items()}
+    verdict.markdown(
+        said["found"].format(
+            temperature=f"{highest['T²']['temperature']:g}",
+            alpha=f"{result.settings.alpha:g}",
+            squared=charts.percent(result.interval(highest["T²"])),
+            plain=charts.percent(result.interval(highest["none"])),
+            hard=charts.percent(result.interval(baseline)),
+        )
+    )
+
+
+def show_reading() -> None:
+    """Say in words what pulls, by which names; the formulas unfold."""
+    said = words["read"]
+    st.subheader(said["heading"], anchor=False)
+    for paragraph in said["paragraphs"]:
+        glossary.markdown(paragraph)
+    with st.expander(said["fold"], icon=":material/function:"):
+        for formula in said["formulas"]:
+            st.markdown(formula["text"])
+            st.latex(formula["formula"])
 
 
 def show_code(functions: list[Callable[..., Any]]) -> None:
-    """Show the source of the loss, from the engine itself."""
-    st.subheader(words["code"]["heading"], anchor=False)
-    st.markdown(words["code"]["intro"])
-    for tab, function in zip(st.tabs([f.__name__ for f in functions]), functions, strict=True):
-        tab.code(inspect.getsource(function), "python", height=CODE_HEIGHT)
+    """Show the source of the loss, from the engine itself, folded."""
+    with st.expander(words["code"]["heading"], icon=":material/code:"):
+        st.markdown(words["code"]["intro"])
+        for tab, function in zip(st.tabs([f.__name__ for f in functions]), functions, strict=True):
+            tab.code(inspect.getsource(function), "python", wrap_lines=True)
 
 
 # -------------------------------------------------------------------------------------- the page
@@ -294,26 +323,23 @@ with left:
         answered.follow(jobs.show_progress)
         charts.placeholder(FIGURE_HEIGHT)
 with right:
-    st.subheader(words["read"]["heading"], anchor=False)
-    st.latex(words["read"]["formula"])
-    for paragraph in words["read"]["paragraphs"]:
-        st.markdown(paragraph)
+    show_reading()
 
 left, right = st.columns(2, gap="large")
 with left:
+    show_factor()
+with right:
     if answered.result and result:
         show_sizes(result, answered.result.seconds)
-        show_factor()
     elif example is not None:
         answered.follow(jobs.show_progress)
-with right:
-    show_code(
-        [
-            losses.distillation_loss,
-            losses.alpha_without_factor,
-            losses.kl_divergence,
-            losses.distillation_gradient,
-            losses.soft_gradient,
-        ]
-    )
+show_code(
+    [
+        losses.distillation_loss,
+        losses.alpha_without_factor,
+        losses.kl_divergence,
+        losses.distillation_gradient,
+        losses.soft_gradient,
+    ]
+)
 controls.write_address()

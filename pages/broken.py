@@ -198,6 +198,11 @@ def show_code(bug: str) -> None:
     """The very pieces that ran, without what their files say of them."""
     text = words["code"]
     st.subheader(text["heading"], anchor=False)
+    with st.expander(text["how"]["heading"], icon=":material/menu_book:"):
+        st.markdown(text["how"]["intro"])
+        st.markdown(
+            "\n".join(f"- `{call['code']}`: {call['says']}" for call in text["how"]["calls"])
+        )
     st.code("\n\n".join(map(inspect.getsource, code_of(bug))), "python", wrap_lines=True)
     st.caption(text["note"])
 

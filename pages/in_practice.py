@@ -1,4 +1,7 @@
-"""In practice: how much smaller and faster a student is, and how much of the quality it keeps."""
+"""In practice: how much smaller and faster a student is, and how much of the quality it keeps.
+
+What the learner's own run says stands first; what others have made of it unfolds below.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ from kdcore.practice.latency import (
 from kdcore.practice.published import System, published_systems
 from kdcore.settings import STUDENT_HIDDEN
 from pages.common import charts, take_home, visit
-from pages.common.lesson import Lesson, show_code
+from pages.common.lesson import Lesson
 from pages.common.widgets import control_of
 
 MILLION, BILLION = 10**6, 10**9
@@ -50,15 +53,18 @@ PARAMETER_BYTES = (4, 2, 1)
 DEVICE_GIGABYTES = (0.5, 1, 2, 4, 8, 16, 32, 64)
 
 
-def introduce(words: dict[str, Any]) -> None:
-    """The problem first, then what others have made of it."""
-    show_problem(words["problem"])
-    show_published(words["published"])
+def show_elsewhere(words: dict[str, Any]) -> None:
+    """Outside of this lab, folded: does a model fit, and what have others made of it?"""
+    for show, text, icon in (
+        (show_problem, words["problem"], ":material/memory:"),
+        (show_published, words["published"], ":material/library_books:"),
+    ):
+        with st.expander(text["heading"], icon=icon):
+            show(text)
 
 
 def show_problem(text: dict[str, Any]) -> None:
     """A calculator: does a model fit into a device, and what does an answer cost?"""
-    st.subheader(text["heading"], anchor=False)
     st.markdown(text["explain"])
     left, middle, right = st.columns([5, 3, 4], gap="medium")
     with left:
@@ -103,7 +109,6 @@ def show_problem(text: dict[str, Any]) -> None:
 def show_published(text: dict[str, Any]) -> None:
     """Published systems: what is said and what the sources say, and size against quality."""
     systems = published_systems()
-    st.subheader(text["heading"], anchor=False)
     st.markdown(text["explain"])
     show_sayings(systems, text)
     show_sizes(systems, text)
@@ -199,7 +204,6 @@ lesson = Lesson(
         "temperature",
         "alpha",
     ],
-    introduce=introduce,
 )
 controls, words = lesson.controls, lesson.words
 
@@ -297,7 +301,8 @@ def show_cost(cost: MeasuredCost) -> None:
                 share=share
             )
         )
-    st.markdown(text["included"].format(rounds=cost.rounds))
+    with st.expander(text["included_heading"], icon=":material/timer:"):
+        st.markdown(text["included"].format(rounds=cost.rounds))
 
 
 def cost_rows(cost: MeasuredCost, text: dict[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -385,12 +390,12 @@ if lesson.predict():
             show_size(result)
             lesson.compare(how_much_smaller(same_accuracy(result)))
             lesson.claims(result, most=f"{100 * MOST:.0f} %", fraction=f"{100 * FRACTION:.0f} %")
-        lesson.explain([student_size, same_accuracy, multiply_adds])
         st.subheader(words["cost"]["heading"], anchor=False)
         st.markdown(words["cost"]["explain"])
         weighed = lesson.run_beside(cost.EXPERIMENT, cost_settings)
         if weighed:
             show_cost(weighed.measured)
-            show_code([measure_latency, time_calls])
             take_home.show(weighed.measured.lab, key="in_practice")
+        lesson.explain([student_size, same_accuracy, multiply_adds, measure_latency, time_calls])
         lesson.tries()
+show_elsewhere(words)

@@ -58,6 +58,12 @@ def row_of(run: Run) -> dict[str, Any]:
 def show_table(runs: list[Run]) -> None:
     """All runs, the latest first."""
     st.markdown(words["kept"].format(runs=len(runs)))
+    on_claims = sum(bool(run.judgements) for run in runs)
+    unread = sum(not run.seen for run in runs)
+    st.caption(
+        words["counted"].format(claims=on_claims)
+        + (words["unread"].format(runs=unread) if unread else "")
+    )
     if log.dropped:
         st.caption(words["dropped"].format(most=MOST_RUNS, count=log.dropped))
     guessed = [run for run in runs if run.prediction]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from html import escape
 
 import streamlit as st
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from kdcore.data import digits
 from kdcore.experiments.lab import EXPERIMENT as LAB
 from kdcore.experiments.lab import LabSettings, MeasuredLab
-from kdcore.experiments.result import Result
+from kdcore.experiments.result import AnyResult, Result
 from kdcore.experiments.unseen_class import EXPERIMENT as UNSEEN
 from kdcore.experiments.unseen_class import (
     MeasuredUnseen,
@@ -56,6 +57,12 @@ controls = Controls(
     ],
 )
 controls.show_notes()
+
+
+def say_where_from(result: AnyResult) -> None:
+    """Say where figures come from; the terms in it are explained where they first stand."""
+    said = glossary.explained(escape(provenance_of(result)))
+    st.html(f'<p class="provenance">{said}</p>', width="content")
 
 
 def percent(share: float) -> str:
@@ -177,7 +184,7 @@ with left:
 with right:
     show_bars(digit, ("label", "teacher"), "17rem", "start-teacher")
     if answered.result:
-        charts.provenance(provenance_of(answered.result))
+        say_where_from(answered.result)
 
 # ------------------------------------------------------------------------- a student that listens
 
@@ -224,12 +231,12 @@ def show_students(result: Result[LabSettings, MeasuredLab], guess: str | None, s
         n=lab.gain.n, gain=charts.points(lab.gain.mean, lab.gain.half_width)
     )
     kept = three["right" if guess == outcomes[lab.verdict] else "wrong"] if guess else ""
-    st.markdown(f"{said} {kept}")
+    glossary.markdown(f"{said} {kept}")
     left, right = st.columns([5, 6], gap="large")
     with left:
         say_who_reads(lab)
         st.button(three["again"], on_click=train_students, icon=":material/casino:")
-        charts.provenance(provenance_of(result))
+        say_where_from(result)
     with right:
         cards.accuracies(lab, words_of("lab")["results"], stale)
 
@@ -276,7 +283,7 @@ def show_unseen(result: Result[UnseenClassSettings, MeasuredUnseen]) -> None:
         for row, name in ((hard, "hard"), (soft, "soft")):
             st.metric(four[name], charts.percent(result.interval(row, "unseen_recall")))
         st.markdown(four[unseen_pattern(result)])
-        charts.provenance(provenance_of(result))
+        say_where_from(result)
     with right:
         st.markdown(four["shown"])
         test, student = digits().test, result.measured.students[1]

@@ -239,7 +239,7 @@ def show_summary() -> None:
     on_any = [run for run in log if run.judgements]
     st.markdown(
         text["some" if found else "none"].format(
-            tested=len(found), claims=len(CLAIMS), runs=in_runs(len(on_any))
+            tested=len(found), claims=len(CLAIMS), runs=len(on_any), all=len(list(log))
         )
     )
     if unread := len(ran) - len(found):

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.broken import CASES, SUSPECTS
 from kdcore.visit.evidence import CLAIMS, claims_tested, on_claim, overall
 from kdcore.visit.runs import Run
 from pages.common import charts, course, frame, visit
@@ -38,6 +39,24 @@ def show_summary() -> None:
             pages=len(course.pages()),
         )
     )
+
+
+def show_unread() -> None:
+    """Say which runs do not count yet, so that *My runs* may list more than this page."""
+    if unread := len(list(visit.runs())) - len(runs):
+        st.caption(words["summary"]["unread"].format(runs=unread))
+
+
+def show_exam() -> None:
+    """How many bugs were found in the exam, and the way there."""
+    text, answers = words["exam"], visit.kept().answers
+    found = sum(
+        answers.get(f"broken-{case}") == SUSPECTS.index(bug)
+        for case, bug in enumerate(CASES, start=1)
+    )
+    st.subheader(text["heading"], anchor=False)
+    st.markdown(text["found" if found else "open"].format(found=found, cases=len(CASES)))
+    frame.page_link("broken", words_of("broken")["menu"])
 
 
 def show_predictions() -> None:
@@ -150,12 +169,15 @@ now = visit.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
 st.html(f'<p class="printed">{escape(words["print"]["printed"].format(when=now))}</p>')
 if runs:
     show_summary()
+    show_unread()
     component("print_button")(key="print", data={"label": words["print"]["button"]})
     show_predictions()
     show_surprises()
     show_no_help()
     show_claims()
+    show_exam()
     frame.finish("the_end")
 else:
     st.info(words["empty"], icon=":material/flag:")
+    show_unread()
     frame.page_link("start", words["empty_link"])

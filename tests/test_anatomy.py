@@ -84,6 +84,31 @@ def test_hard_and_soft_pull_add_up_to_their_sum_and_to_zero_over_the_classes(
         assert pull.sum().abs() < 1e-5
 
 
+@pytest.mark.parametrize(("temperature", "alpha"), SETTINGS)
+def test_without_the_factor_the_soft_pull_is_t_squared_times_weaker_and_still_the_slope(
+    example: Example, temperature: float, alpha: float
+) -> None:
+    with_it, without = (pulls(example, temperature, alpha, squared) for squared in (True, False))
+    assert torch.allclose(with_it.soft, temperature**2 * without.soft)
+    assert torch.equal(with_it.hard, without.hard)
+    logits = example.student.clone().requires_grad_()
+    moving = Example(logits, example.teacher, example.label)
+    loss_of(moving, temperature, alpha, squared=False).total.sum().backward()
+    assert logits.grad is not None
+    assert torch.allclose(without.total, -logits.grad, atol=1e-6)
+
+
+def test_without_the_factor_arrows_shrink_as_t_grows_and_with_it_they_do_not(
+    example: Example,
+) -> None:
+    without, with_it = (
+        [pulls(example, T, 0.0, squared).soft.abs().max().item() for T in (4.0, 8.0, 20.0)]
+        for squared in (False, True)
+    )
+    assert without[0] > 2 * without[1] > 8 * without[2]
+    assert min(with_it) > 10 * max(without[1:])
+
+
 def test_the_pulls_leave_the_example_as_it_is(example: Example) -> None:
     student, teacher = example.student.clone(), example.teacher.clone()
     pulls(example, 4.0, 0.3)
@@ -175,9 +200,10 @@ def test_the_axis_of_the_pulls_holds_each_at_every_temperature_and_alpha_and_no_
     low, high = pull_range(example, temperatures)
     every = torch.stack(
         [
-            torch.stack(list(pulls(example, T, alpha)))
+            torch.stack(list(pulls(example, T, alpha, squared)))
             for T in temperatures
             for alpha in (0.0, 0.3, 1.0)
+            for squared in (True, False)
         ]
     )
     assert (low, high) == pytest.approx((every.min().item(), every.max().item()), rel=1e-6)
@@ -185,6 +211,9 @@ def test_the_axis_of_the_pulls_holds_each_at_every_temperature_and_alpha_and_no_
 
 
 STEPS = 7
+
+#: T, α, and whether the loss has its factor T².
+STEPPED = [(*each, squared) for squared in (True, False) for each in SETTINGS]
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +226,10 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     file.write_text(module("stepper"), "utf-8")
     student, teacher = (random_logits(1, who)[0].tolist() for who in ("student", "teacher"))
     example = {"student": student, "teacher": teacher, "label": 3}
-    settings = [{"temperature": T, "alpha": alpha, "rate": 0.5} for T, alpha in SETTINGS]
+    settings = [
+        {"temperature": T, "alpha": alpha, "rate": 0.5, "squared": squared}
+        for T, alpha, squared in STEPPED
+    ]
     script = f"""
         import * as stepper from {json.dumps(file.as_uri())};
         const {{ atRest, descend, lossOf, pulls, shiftedTeacher }} = stepper;
@@ -215,21 +247,22 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     return list(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
 
 
-@pytest.mark.parametrize("place", range(len(SETTINGS)))
+@pytest.mark.parametrize("place", range(len(STEPPED)))
 def test_the_browser_steps_as_the_engine_does(
     example: Example, browsers: list[Any], place: int
 ) -> None:
-    (T, alpha), said = SETTINGS[place], browsers[place]
-    for kind, pull in pulls(example, T, alpha)._asdict().items():
+    (T, alpha, squared), said = STEPPED[place], browsers[place]
+    for kind, pull in pulls(example, T, alpha, squared)._asdict().items():
         assert said["pulls"][kind] == pytest.approx(pull.tolist(), abs=1e-6), kind
-    for part, value in loss_of(example, T, alpha)._asdict().items():
+    for part, value in loss_of(example, T, alpha, squared)._asdict().items():
         assert said["loss"][part] == pytest.approx(value.item(), rel=1e-6), part
     now = example
     for _ in range(STEPS):
-        now = descend(now, T, alpha, 0.5)
+        now = descend(now, T, alpha, 0.5, squared)
     assert said["student"] == pytest.approx(now.student.tolist(), abs=1e-5)
     assert said["shifted"] == pytest.approx(shifted_teacher(now).tolist(), abs=1e-5)
-    assert said["rests"] == [at_rest(now, T, alpha, rate) for rate in (0.5, 5e-6)] == [False, True]
+    assert said["rests"] == [at_rest(now, T, alpha, rate, squared) for rate in (0.5, 5e-6)]
+    assert said["rests"][1]
 
 
 def test_the_figure_of_sizes_shows_both_curves_and_both_limits() -> None:

@@ -111,7 +111,8 @@ def test_the_reopened_lab_and_the_ideas_that_use_its_default_run_are_one_run() -
     log = kept(finished(opened("lab"), runs=1))
     finished(opened("anatomy", log))
     finished(opened("hard_and_soft", log))
-    assert [run.summary.experiment for run in log] == ["lab"]
+    # Anatomy trains the students with the factor T² and without it, besides.
+    assert [run.summary.experiment for run in log].count("lab") == 1
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)

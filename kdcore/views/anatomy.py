@@ -46,27 +46,34 @@ class Pulls(NamedTuple):
 
     #: α · (y − p(1)): towards the label
     hard: Tensor
-    #: (1 − α) · T · (q(T) − p(T)): towards the teacher
+    #: (1 − α) · T · (q(T) − p(T)): towards the teacher; without the factor T², divided by it
     soft: Tensor
     #: Both together: where a step of gradient descent goes.
     total: Tensor
 
 
-def pulls(example: Example, temperature: float, alpha: float) -> Pulls:
+def pulls(example: Example, temperature: float, alpha: float, squared: bool = True) -> Pulls:
     """Return the pulls of one example on the student's logits.
 
-    −∂L/∂z = α · (y − p(1)) + (1 − α) · T · (q(T) − p(T))
+        −∂L/∂z = α · (y − p(1)) + (1 − α) · T · (q(T) − p(T))
+
+    Parameters
+    ----------
+    squared
+        Whether the loss has its factor T²; without it 1/T stands in the place of T.
     """
     student, teacher, one_hot = example.student, example.teacher, example.one_hot
     T, a = torch.tensor(temperature), torch.tensor(alpha)
-    return Pulls(
-        hard=-a * hard_gradient(student, one_hot),
-        soft=-(1 - a) * soft_gradient(student, teacher, T),
-        total=-distillation_gradient(student, teacher, one_hot, T, a),
-    )
+    hard = -a * hard_gradient(student, one_hot)
+    soft = -(1 - a) * soft_gradient(student, teacher, T, squared=squared)
+    if not squared:
+        return Pulls(hard, soft, hard + soft)
+    return Pulls(hard, soft, -distillation_gradient(student, teacher, one_hot, T, a))
 
 
-def descend(example: Example, temperature: float, alpha: float, rate: float) -> Example:
+def descend(
+    example: Example, temperature: float, alpha: float, rate: float, squared: bool = True
+) -> Example:
     """Return the example after one step of gradient descent on the student's logits themselves.
 
         z ← z − rate · ∂L/∂z
@@ -74,38 +81,47 @@ def descend(example: Example, temperature: float, alpha: float, rate: float) -> 
     A network cannot move its logits one by one: they hang together by its weights. This shows
     where the loss would have them.
     """
-    return replace(
-        example, student=example.student + rate * pulls(example, temperature, alpha).total
-    )
+    total = pulls(example, temperature, alpha, squared).total
+    return replace(example, student=example.student + rate * total)
 
 
-def at_rest(example: Example, temperature: float, alpha: float, rate: float) -> bool:
+def at_rest(
+    example: Example, temperature: float, alpha: float, rate: float, squared: bool = True
+) -> bool:
     """Say whether another step would move nothing that can be seen."""
-    return float(rate * pulls(example, temperature, alpha).total.abs().max()) < AT_REST
+    total = pulls(example, temperature, alpha, squared).total
+    return float(rate * total.abs().max()) < AT_REST
 
 
 def pull_range(example: Example, temperatures: Sequence[float]) -> tuple[float, float]:
     """Return the strongest pull down and up on any logit at any of the temperatures, whatever α.
 
-    So far the axis of the pulls must reach that stays as it is while T and α change. In α a pull
-    is a straight line, so its ends, the soft and the hard pull alone, are all that must be looked
-    at.
+    So far the axis of the pulls must reach that stays as it is while T and α change, with the
+    factor T² and without it. In α a pull is a straight line, so its ends, the soft and the hard
+    pull alone, are all that must be looked at.
     """
     T, alpha = torch.tensor(temperatures).view(-1, 1, 1), torch.tensor([0.0, 1.0]).view(-1, 1)
     student = example.student.expand(len(temperatures), 2, -1)
     gradient = distillation_gradient(student, example.teacher, example.one_hot, T, alpha)
-    return -float(gradient.max()), -float(gradient.min())
+    plain = soft_gradient(student, example.teacher, T, squared=False)
+    return -float(max(gradient.max(), plain.max())), -float(min(gradient.min(), plain.min()))
 
 
-def loss_of(example: Example, temperature: float, alpha: float) -> DistillationLoss:
-    """Return the loss of one example with its parts."""
-    return distillation_loss(
+def loss_of(
+    example: Example, temperature: float, alpha: float, squared: bool = True
+) -> DistillationLoss:
+    """Return the loss of one example with its parts, with the factor T² or without it."""
+    total, hard, soft = distillation_loss(
         example.student[None],
         example.teacher[None],
         torch.tensor([example.label]),
         temperature,
         alpha,
     )
+    if squared:
+        return DistillationLoss(total, hard, soft)
+    plain = soft / temperature**2
+    return DistillationLoss(alpha * hard + (1 - alpha) * plain, hard, plain)
 
 
 def shifted_teacher(example: Example) -> Tensor:

@@ -111,7 +111,8 @@ def show_way() -> None:
                     label=f"{words(entry.name)['menu']} :small[{note}]",
                     width="stretch",
                 )
-        st.page_link(_page(course.entry("takeaways"), "takeaways"), label=shown[1])
+        takeaways = _page(course.entry("takeaways"), "takeaways")
+        st.page_link(takeaways, label=shown[1], help=visit.claims_named())
 
 
 def _leave_for(name: str) -> None:

@@ -21,6 +21,7 @@ from kdcore.figures import add_ghost, live_curves_figure
 from kdcore.settings import TEACHER_HIDDEN, CheckedSettings, Parameter
 from kdcore.take_home import as_script, has_script
 from kdcore.visit.jobs import Job
+from kdcore.visit.runs import summarise
 from kdcore.visit.tables import as_csv
 from pages.common import answer, cards, charts, frame, glossary, jobs, visit
 from pages.common import run_words as called
@@ -88,6 +89,7 @@ class Lesson:
             Draws what stands above the controls, given the page's words.
         """
         self._stale = False
+        self._provenance_is_due = False
         self._result: AnyResult | None = None
         self._verdict_place: AbstractContextManager[Any] = nullcontext()
         #: The run that the prediction is about: the first one on the page.
@@ -184,12 +186,20 @@ class Lesson:
         to the learner.
         """
         with st.container(key="result-head", gap=None):
-            self.step(2, "run")
+            with st.container(key="run-row", horizontal=True, vertical_alignment="center"):
+                self.step(2, "run")
+                beside = st.container()
             bring_into_view("st-key-result-head", self.controls.key("bring"))
-        self._result = self.run_beside(experiment, settings or self.settings)
-        # The verdict stands above the charts, though the page knows it after them.
-        self._verdict_place = st.container(key="verdict")
-        return self._result
+        answered = self._ask(experiment, settings or self.settings)
+        result = self._result = answered.result
+        # Beside a result there are no live curves, which would push it away.
+        with st.container(key=f"run-{experiment.name}") if result is None else beside:
+            answered.follow(lambda running: self._show_progress(running, result is None))
+        # The verdict stands above the charts, though the page knows it after them; where the
+        # figures come from stands below both, which share the first screen.
+        self._verdict_place = st.container(key="verdict", gap="xsmall")
+        self._provenance_is_due = result is not None and not answered.stale
+        return result
 
     def run_beside(
         self,
@@ -201,9 +211,8 @@ class Lesson:
 
         ``meanwhile`` draws what is to be seen of the running job in place of learning curves.
         """
-        answered: Answer[S, M] = answer.ask(experiment, settings, self.controls)
+        answered = self._ask(experiment, settings)
         result = answered.result
-        self._first_run = self._first_run or experiment.name
         with st.container(key=f"run-{experiment.name}"):
             # Live curves only where nothing stands below that they would push away.
             answered.follow(
@@ -212,16 +221,29 @@ class Lesson:
             )
             if result is not None and not answered.stale:
                 self._provenance_of_table(result)
-        self._stale = answered.stale
         return result
+
+    def _ask(self, experiment: Experiment[S, M], settings: Callable[[], S]) -> Answer[S, M]:
+        answered: Answer[S, M] = answer.ask(experiment, settings, self.controls)
+        self._first_run = self._first_run or experiment.name
+        self._stale = answered.stale
+        return answered
 
     @contextmanager
     def results(self) -> Iterator[None]:
-        """Hold what is drawn of a result; it fades while a new run is under way."""
+        """Hold what is drawn of a result; it fades while a new run is under way.
+
+        Where the figures of the page's main run come from is said at its end.
+        """
         with st.container(key="results"):
             if self._stale:
                 st.html("<style>.st-key-results, .st-key-verdict { opacity: 0.4; }</style>")
             yield
+            if self._provenance_is_due and self._result is not None:
+                self._provenance_is_due = False
+                if said := above_its_teacher(self._result):
+                    st.markdown(said)
+                self._provenance_of_table(self._result)
 
     def chart(self, figure: Figure, table: DataFrame, alternative: str, key: str) -> None:
         """Draw a chart of the run, with the run before it behind, if that was set otherwise."""
@@ -307,23 +329,33 @@ class Lesson:
             visit.runs().predict(run.number, predicted, outcomes[outcome])
             visit.note_link(self.controls.page, run.number if predicted else None)
             frame.finish(self.controls.page)
-        with st.container(key="compare", border=True):
-            left, right = st.columns(2)
-            if said in outcomes:
-                left.caption(text["you"])
-                left.markdown(outcomes[said])
-            else:
-                left.caption(text["skipped"])
-            right.caption(text["runs"])
-            right.markdown(f"**{outcomes[outcome]}**")
-            if said in outcomes:
-                st.markdown(text["right"] if said == outcome else text["wrong"])
-            if figure := self._deciding_figure():
-                st.markdown(text["figure"].format(figure=figure))
+        figure = self._deciding_figure()
+        with st.container(key="compare", border=True, gap="xsmall"):
+            for column, caption, kind in zip(
+                st.columns(2),
+                (text["you"] if said in outcomes else text["skipped"], text["runs"]),
+                (outcomes.get(said, ""), f"**{outcomes[outcome]}**"),
+                strict=True,
+            ):
+                with column, st.container(gap=None):
+                    st.caption(caption)
+                    st.markdown(kind)
+            met = text["right" if said == outcome else "wrong"] if said in outcomes else ""
+            decided = text["figure"].format(figure=figure) if figure else ""
+            if met or decided:
+                st.markdown(f"{met} {decided}")
+            if figure:
                 self._show_before(figure)
             if said in outcomes and not is_about_this:
-                st.caption(text["elsewhere"].format(settings=predicted_for))
+                other = self._other_settings(predicted_for)
+                st.caption(text["elsewhere"].format(settings=other))
             self._offer_other_settings(said, is_about_this)
+
+    def _other_settings(self, predicted_for: str) -> str:
+        """Write what a prediction was made for, as far as it is set otherwise now."""
+        now = self._settings_text().split(", ")
+        changed = [each for each in predicted_for.split(", ") if each not in now]
+        return ", ".join(changed) or predicted_for
 
     def _deciding_figure(self) -> str:
         """Return the figure that decides, in the words of the first claim that the run tests."""
@@ -401,8 +433,10 @@ class Lesson:
         text = self.words["explain"]
         for paragraph in text["paragraphs"]:
             glossary.markdown(paragraph)
-        for formula in text.get("formulas", []):
-            st.latex(formula)
+        if formulas := text.get("formulas"):
+            with st.expander(self._shared["formulas"], icon=":material/function:"):
+                for formula in formulas:
+                    st.latex(formula)
         show_code(code, differentiated)
 
     def tries(self) -> None:
@@ -432,7 +466,33 @@ class Lesson:
 
     def step(self, number: int, name: str) -> None:
         """Head one step of the lesson."""
-        st.html(f'<h2 class="step"><span>{number}</span> {self._shared["steps"][name]}</h2>')
+        st.html(
+            f'<h2 class="step"><span>{number}</span> {self._shared["steps"][name]}</h2>',
+            width="content",
+        )
+
+
+def above_its_teacher(result: AnyResult) -> str:
+    """Say in a run's figures which student ends furthest above its teacher; nothing if none does.
+
+    Above is one whose whole interval is. That of the students who hear no teacher is no surprise.
+    """
+    found = [
+        (row["student_accuracy"] - row["teacher_accuracy"], place, row)
+        for place, row in enumerate(result.rows)
+        if row.get("verdict") is not None
+        and row.get("teacher_accuracy") is not None
+        and result.interval(row).low > row["teacher_accuracy"]
+    ]
+    if not found:
+        return ""
+    _, place, row = max(found, key=lambda each: each[0])
+    condition = summarise(result).conditions[place]
+    return str(words("lesson")["run"]["above_teacher"]).format(
+        condition=called.condition(condition, result.name),
+        student=charts.percent(result.interval(row)),
+        teacher=f"{100 * row['teacher_accuracy']:.1f} %",
+    )
 
 
 def bring_into_view(css_class: str, key: str) -> None:

@@ -44,6 +44,15 @@ def claims_tested() -> str:
     return text.format(tested=len(evidence.claims_tested(seen_runs())), claims=len(evidence.CLAIMS))
 
 
+def claims_named() -> str:
+    """Say which claims there are, one a line, as Markdown."""
+    said = [
+        f"{number}. {called.words_of_claim(claim.experiment.name, claim.name)['text']}"
+        for number, claim in enumerate(evidence.CLAIMS, start=1)
+    ]
+    return "\n".join([words("takeaways")["which"], "", *said])
+
+
 # -------------------------------------------------------------------- from one visit to the next
 
 

@@ -14,7 +14,7 @@ const common = await readFile(new URL("common.js", assets), "utf-8");
 const own = await readFile(new URL("stepper.js", assets), "utf-8");
 const file = join(await mkdtemp(join(tmpdir(), "stepper-")), "stepper.mjs");
 await writeFile(file, own.replace(/^import \{[^}]*\} from "\.\/common\.js";\n/m, () => common));
-const { atRest, descend, lossOf, pulls, shiftedTeacher, ticksOf, written } =
+const { atRest, descend, lossOf, pulls, shiftedTeacher, ticksOf, twoFactors, written } =
   await import(pathToFileURL(file).href);
 
 const teacher = [0, 1, 2, 8, -2, 4, 0, 1, 5, 2];
@@ -42,6 +42,30 @@ test("the sum of the pulls is the slope of the loss, turned around", () => {
       lossOf({ ...example, student: student.map((z, i) => (i === c ? z + by : z)) }, settings).total;
     near(pull, (moved(-1e-5) - moved(1e-5)) / 2e-5, 1e-7);
   });
+});
+
+test("without the factor the soft pull is divided by T², and is still the slope of its loss", () => {
+  for (const settings of every) {
+    const plain = { ...settings, squared: false };
+    const without = pulls(example, plain), { soft } = pulls(example, settings);
+    without.soft.forEach((pull, c) => near(pull * settings.temperature ** 2, soft[c]));
+    without.total.forEach((pull, c) => {
+      const moved = (by) =>
+        lossOf({ ...example, student: student.map((z, i) => (i === c ? z + by : z)) }, plain).total;
+      near(pull, (moved(-1e-5) - moved(1e-5)) / 2e-5, 1e-7);
+    });
+  }
+});
+
+test("what is said of the two factors is the soft pull at α = 0, without T² and with it", () => {
+  for (const temperature of [0.5, 1, 4, 20]) {
+    const said = twoFactors(example, temperature), settings = { temperature, alpha: 0, rate: 1 };
+    near(said.squared, pulls(example, settings).soft[said.class]);
+    near(said.plain, pulls(example, { ...settings, squared: false }).soft[said.class]);
+    near(said.plain, said.softened / temperature);
+  }
+  const { first, softened } = twoFactors(blank, 1);
+  near(first, softened);
 });
 
 test("a step goes downhill, and leaves the mean of the logits and the one before as they are", () => {
