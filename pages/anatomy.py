@@ -184,7 +184,8 @@ def show_factor() -> None:
     """Train students with the factor T² and without it."""
     said = words["factor"]
     st.subheader(said["heading"], anchor=False)
-    answered = ask(t_squared.EXPERIMENT, factor_settings, controls)
+    asked_for = not all(controls.is_default(name) for name in ("factor", "temperatures"))
+    answered = ask(t_squared.EXPERIMENT, factor_settings, controls, seen=asked_for)
     verdict = st.container(gap="small")
     alpha, T = controls["alpha"], controls["temperature"]
     st.markdown(

@@ -115,6 +115,12 @@ def test_the_reopened_lab_and_the_ideas_that_use_its_default_run_are_one_run() -
     assert [run.summary.experiment for run in log].count("lab") == 1
 
 
+def test_what_anatomy_trains_unasked_counts_for_no_claim_until_it_is_asked_for() -> None:
+    log = kept(finished(opened("anatomy"), runs=2))
+    (factor,) = [run for run in log if run.summary.experiment == "t-squared"]
+    assert not factor.seen
+
+
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
 def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit(claim: Takeaway) -> None:
     page = opened("takeaways")

@@ -53,6 +53,7 @@ def ask(
     settings: Callable[[], S],
     controls: Controls,
     place: str | None = None,
+    seen: bool = True,
 ) -> Answer[S, M]:
     """Ask for a run and take one look at it.
 
@@ -65,6 +66,9 @@ def ask(
     place
         Where on the page the result stands: a new run takes the place of the last one there. The
         experiment's name unless given.
+    seen
+        Whether the learner has asked for it, so that it counts for the claims. What a page trains
+        unasked counts once its question is answered.
     """
     place = place or experiment.name
     slot = _slot(place, controls)
@@ -80,7 +84,7 @@ def ask(
         if look.state == "done":
             last = st.session_state[slot] = look.result
             if experiment.listed:
-                _keep_once(slot, job, look.result, controls)
+                _keep_once(slot, job, look.result, controls, seen)
             return Answer(last)
         if look.state != "failed":
             return Answer(last, job)
@@ -139,14 +143,14 @@ def taken(place: str, controls: Controls) -> Run | None:
     return next((run for run in visit.runs() if run.number == number), None)
 
 
-def _keep_once(slot: str, job: Job[Any], result: Any, controls: Controls) -> None:
+def _keep_once(slot: str, job: Job[Any], result: Any, controls: Controls, seen: bool) -> None:
     """Keep the run of a job that is done, once for each time that it comes to its slot.
 
     So a run deleted from the list does not come back by looking at the page.
     """
     known: dict[str, tuple[Any, int]] = st.session_state.setdefault(_TAKEN, {})
     if known.get(slot, (None, 0))[0] != job.key:
-        run = keep(result, controls.page, controls.address())
+        run = keep(result, controls.page, controls.address(), seen)
         known[slot] = job.key, run.number
 
 
