@@ -587,6 +587,17 @@ def agreement(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     return (answers(student_logits) == answers(teacher_logits)).double().mean(-1)
 
 
+def inherited_errors(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the share of its teacher's errors that a student repeats as they are: ``[...]``.
+
+    Not a number where the teacher makes none. ``labels`` are the right classes, ``[N]``.
+    """
+    says = answers(teacher_logits)
+    wrong = says != labels
+    same = wrong & (answers(student_logits) == says)
+    return same.double().sum(-1) / wrong.double().sum(-1)
+
+
 def ensemble(logits: Tensor) -> Tensor:
     """Return the mean probabilities of C networks, ``[S, C, N, classes]`` → ``[S, N, classes]``.
 

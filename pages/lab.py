@@ -11,6 +11,7 @@ from kdcore.data import digits
 from kdcore.experiments.lab import LabSettings, MeasuredLab
 from kdcore.experiments.result import MeasuredCurve, entropy_curve
 from kdcore.figures import entropy_figure, learning_curves_figure
+from kdcore.statistics import verdict
 from pages.common import cards, charts, frame, jobs, take_home
 from pages.common.answer import ask_lab
 from pages.common.lesson import provenance_of, show_seeds
@@ -67,6 +68,19 @@ def curves_table(result: MeasuredLab) -> pd.DataFrame:
         curve_table(curve, x, y, 100).assign(network=words["bars"][who])
         for who, curve in result.curves_of.items()
     )
+
+
+def show_inherited(result: MeasuredLab) -> None:
+    """Say how much of its teacher's errors each student has taken over."""
+    if result.inherits is None:
+        return
+    more = result.inherits["more"]
+    text = words["inherits"]
+    said = text[verdict(more).replace(" ", "_")].format(
+        more=charts.points(more.mean, more.half_width)
+    )
+    shares = {who: charts.percent(result.inherits[who]) for who in ("hard", "distilled")}
+    st.markdown(text["text"].format(said=said, **shares))
 
 
 # ------------------------------------------------------------------------------- the controls
@@ -154,6 +168,7 @@ with right:
             ),
             key="curves-chart",
         )
+        show_inherited(lab)
     else:
         charts.placeholder(CHART_HEIGHT)
 

@@ -19,6 +19,7 @@ from kdcore.distillation import (
     Trained,
     accuracy,
     agreement,
+    inherited_errors,
     kl_to_teacher,
     layer_sizes,
     train_and_test,
@@ -91,6 +92,17 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
     logits[1, 0] = torch.tensor([1.0, 3.0])
     labels = torch.tensor([0, 1, 1, 0])
     assert accuracy(logits, labels).tolist() == [0.75, 0.5]
+
+
+def test_inherited_errors_are_the_teachers_errors_that_a_student_repeats() -> None:
+    def says(*classes: int) -> Tensor:
+        return torch.nn.functional.one_hot(torch.tensor(classes), 3).float()
+
+    labels = torch.tensor([0, 1, 2, 0])
+    teacher = says(0, 2, 1, 1)  # three errors
+    student = says(2, 2, 0, 1)  # two of them repeated, one made in another way, one of its own
+    assert inherited_errors(student, teacher, labels).item() == pytest.approx(2 / 3)
+    assert inherited_errors(student, says(0, 1, 2, 0), labels).isnan()
 
 
 def test_agreement_is_the_share_of_equal_answers_right_or_wrong() -> None:

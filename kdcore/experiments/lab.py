@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.distillation import Teachers, agreement, plan_teachers
+from kdcore.distillation import Teachers, agreement, inherited_errors, plan_teachers
 from kdcore.experiments.result import (
     Experiment,
     Measured,
@@ -73,6 +73,9 @@ class MeasuredLab(Measured):
     #: How often a student gives its teacher's answer.
     hard_agreement: Interval
     distilled_agreement: Interval
+    #: On what share of its teacher's errors each student gives the same wrong answer, and the
+    #: paired difference; ``None`` if a teacher makes none.
+    inherits: dict[str, Interval] | None
     #: Test accuracy against samples seen, for "teacher", "hard" and "distilled".
     curves_of: dict[str, MeasuredCurve]
     #: Logits of the first seed's three networks for every test image, ``[N, classes]``.
@@ -153,6 +156,7 @@ def lab(settings: LabSettings) -> Plan[MeasuredLab]:
         verdict=verdict(gain),
         hard_agreement=mean_interval(agrees[:, 0]),
         distilled_agreement=mean_interval(agrees[:, 1]),
+        inherits=_inherits(students.test_logits, teachers.test_logits, dataset.test.labels),
         curves_of=curves,
         example_logits={
             "teacher": teachers.test_logits[0],
@@ -168,6 +172,21 @@ def lab(settings: LabSettings) -> Plan[MeasuredLab]:
         },
         test_labels=dataset.test.labels,
     )
+
+
+def _inherits(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor
+) -> dict[str, Interval] | None:
+    """Measure how much of its teacher's errors each student has taken over."""
+    shares = inherited_errors(student_logits, teacher_logits.unsqueeze(1), labels)
+    if shares.isnan().any():
+        return None
+    hard, distilled = shares.unbind(1)
+    return {
+        "hard": mean_interval(hard),
+        "distilled": mean_interval(distilled),
+        "more": paired_difference(distilled, hard),
+    }
 
 
 def _entropy_of(settings: LabSettings, teacher_logits: Tensor) -> MeasuredCurve:

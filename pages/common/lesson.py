@@ -194,7 +194,9 @@ class Lesson:
         result = self._result = answered.result
         # Beside a result there are no live curves, which would push it away.
         with st.container(key=f"run-{experiment.name}") if result is None else beside:
-            answered.follow(lambda running: self._show_progress(running, result is None))
+            answered.follow(
+                lambda running: self._show_progress(running, result is None, experiment.data)
+            )
         # The verdict stands above the charts, though the page knows it after them; where the
         # figures come from stands below both, which share the first screen.
         self._verdict_place = st.container(key="verdict", gap="xsmall")
