@@ -2,6 +2,9 @@
 
 import os
 
+# NumPy reads it when it is first imported, and PyTorch imports NumPy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import torch
 
 torch.set_num_threads(1)

@@ -381,23 +381,3 @@ class KindOf:
 
 def _kind_there() -> Any:
     return cluster_module.kind
-
-
-def test_nothing_of_dask_is_imported_unless_a_scheduler_is_named() -> None:
-    script = """
-import sys
-import kdcore.command_line
-from kdcore.visit.jobs import shared_pool
-shared_pool()
-print([name for name in sys.modules if name.split(".")[0] in ("dask", "distributed", "tornado")])
-"""
-    environment = {k: v for k, v in os.environ.items() if k != "KDCORE_SCHEDULER"}
-    said = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert said.stdout.strip() == "[]"

@@ -392,15 +392,27 @@ controls = Controls("coin", [])
 ask(EXPERIMENT, CoinSettings, controls)
 '''
 LOOK_AROUND = """
+import io
 import json
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.evidence import CLAIMS
 from kdcore.visit.runs import RunLog, summarise
 from pages.common import course, run_words
+from kdcore.command_line import main
+
+def printed(*arguments):
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main(list(arguments)) == 0
+    return out.getvalue()
+
 coin = EXPERIMENTS["coin"]
 run = RunLog().add(summarise(coin.run(coin.settings())), "coin", {}, datetime.now(UTC))
 print(json.dumps({
+    "listed": printed("list"),
+    "ran": json.loads(printed("run", "coin", "--set", "sides=3", "--json")),
     "claims": [claim.name for claim in CLAIMS],
     "page": course.pages()[-1].name,
     "named": run_words.experiment(run),
@@ -422,25 +434,21 @@ def test_an_experiment_enters_itself(tmp_path: Path) -> None:
     (words_files / "coin.toml").write_text(COIN_WORDS, "utf-8")
     (tmp_path / "pages" / "coin.py").write_text(COIN_PAGE, "utf-8")
 
-    def python(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    listed = python("-m", "kdcore", "list")
-    assert "coin: Is it fair?" in listed
-    assert "sides=2    How many sides it has. (a whole number from 2 to 6)" in listed
-    ran = json.loads(python("-m", "kdcore", "run", "coin", "--set", "sides=3", "--json"))
-    assert ran["rows"][0]["student_accuracy"] == pytest.approx(1 / 3)
-    assert ran["claims"]["fair"]["verdict"] == "supported"
-    found = json.loads(python("-c", LOOK_AROUND))
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK_AROUND],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert "coin: Is it fair?" in found["listed"]
+    said = "sides=2    How many sides it has. (a whole number from 2 to 6)"
+    assert said in found["listed"]
+    assert found["ran"]["rows"][0]["student_accuracy"] == pytest.approx(1 / 3)
+    assert found["ran"]["claims"]["fair"]["verdict"] == "supported"
     assert found["claims"][-1] == "fair"
     assert (found["page"], found["named"], found["judged"]) == ("coin", "Coin", "supported")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -36,20 +37,47 @@ def test_a_link_puts_no_markdown_into_our_note() -> None:
         assert len(note) < 250
 
 
-@pytest.mark.parametrize("broken", ["", "title = ", "title = 'only this'"])
-def test_a_page_whose_words_are_broken_stops_no_other(
-    broken: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_page_whose_words_are_broken_stops_no_other(tmp_path: Path) -> None:
     for place in ("kdcore", "pages", "assets"):
         shutil.copytree(ROOT / place, tmp_path / place)
-    (tmp_path / "assets/lessons/en/balance.toml").write_text(broken, "utf-8")
+    broken = {"balance": "", "temperature": "title = ", "patience": "title = 'only this'"}
+    for name, words in broken.items():
+        (tmp_path / f"assets/lessons/en/{name}.toml").write_text(words, "utf-8")
     script = "from pages.common import course; print([entry.name for entry in course.pages()])"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     named = done.stdout.strip()
-    assert named == str([entry.name for entry in course.pages() if entry.name != "balance"])
-    assert "balance.py cannot be shown" in done.stderr
+    assert named == str([entry.name for entry in course.pages() if entry.name not in broken])
+    for name in broken:
+        assert f"{name}.py cannot be shown" in done.stderr
+
+
+def test_what_is_not_asked_for_is_not_loaded() -> None:
+    """Not dask without a scheduler, not ONNX, and no compiler where something is trained."""
+    script = """
+import sys
+import torch
+import kdcore.command_line
+import kdcore.take_home
+from kdcore.training import Adam
+from kdcore.visit.jobs import shared_pool
+
+shared_pool()
+Adam([torch.zeros(16)], 0.1).step([torch.ones(16)])
+needless = {"dask", "distributed", "tornado", "onnx", "onnxruntime"}
+print([name for name in sys.modules if name.split(".")[0] in needless or name == "torch._dynamo"])
+"""
+    environment = {key: said for key, said in os.environ.items() if key != "KDCORE_SCHEDULER"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_reader_that_has_seen_enough_leaves_no_traceback() -> None:

@@ -32,6 +32,7 @@ from kdcore.visit.runs import (
 )
 from pages.common import run_words
 from pages.common.words import words
+from tests.small import as_small_as_can_be, short_lessons
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -255,7 +256,7 @@ def test_a_condition_that_was_one_of_several_is_compared_by_its_own_value() -> N
 
 
 def test_a_lab_run_keeps_its_three_accuracies_and_the_gain() -> None:
-    result = LAB.run(LabSettings(seeds=3, teacher_hidden=(16,)))
+    result = LAB.run(LabSettings(seeds=3, student_samples=320, teacher_hidden=(16,)))
     kept = summarise(result)
     assert [c.name["network"] for c in kept.conditions] == ["teacher", "hard", "distilled"]
     assert kept.conditions[2].gain == result.measured.gain
@@ -279,28 +280,11 @@ def test_own_points_that_differ_by_one_place_are_another_run() -> None:
     assert identity_of("playground", first) != identity_of("playground", second)
 
 
-#: What makes an experiment soon done and leaves all kinds of rows in it.
-SMALL: dict[str, dict[str, Any]] = {
-    "temperature": {"teacher_hidden": (16,), "temperatures": (1, 4)},
-    "teacher-size": {"teachers": ((8,), (16, 8)), "teacher_epochs": 2},
-    "balance": {"alphas": (0, 0.5, 1)},
-    "t-squared": {"teacher_hidden": (16,), "temperatures": (1, 4)},
-    "progressive": {"teacher_hidden": (16,), "teacher_epochs": 2, "assistant_hidden": (12,)},
-    "unseen-class": {"temperatures": (4,)},
-    "balance-map": {"map_teacher_labels": (60,), "map_label_noise": (0.0, 0.4), "alphas": (0, 1)},
-    "reference-faults": {"seeds": 3},
-    "playground": {"teacher_hidden": (16,)},
-    "lab": {"teacher_hidden": (16,)},
-    "cost": {"teacher_hidden": (16,)},
-    "student-size": {"teacher_hidden": (16,), "student_widths": (4, 8)},
-}
-
-
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "reference"])
 def test_each_experiment_becomes_a_run_with_words_for_all_of_it(name: str) -> None:
     experiment = EXPERIMENTS[name]
-    few = {"seeds": 2} if "seeds" in experiment.settings.parameters() else {}
-    result = experiment.run(experiment.settings(**(few | SMALL.get(name, {}))))
+    with short_lessons():
+        result = experiment.run(as_small_as_can_be(experiment.settings()))
     run = add(RunLog(), summarise(result))
     if experiment.stands_for is not None:
         result = experiment.stands_for(result)
@@ -326,12 +310,15 @@ def test_what_a_run_was_measured_on_is_kept_with_it() -> None:
     film = summarise(PLAYGROUND.run(PlaygroundSettings(seed=5, teacher_hidden=(16,))))
     assert (film.data, film.seeds) == ("points", (5,))
     assert all(c.accuracy.n == 1 for c in film.conditions)
-    assert summarise(LAB.run(LabSettings(seeds=2, teacher_hidden=(16,)))).data == "digits"
+    assert (
+        summarise(LAB.run(LabSettings(seeds=2, student_samples=320, teacher_hidden=(16,)))).data
+        == "digits"
+    )
     assert EXPERIMENTS["reference-faults"].data == "random labels"
 
 
 def test_a_run_does_not_hold_on_to_networks_or_logits() -> None:
-    kept = summarise(LAB.run(LabSettings(seeds=3, teacher_hidden=(16,))))
+    kept = summarise(LAB.run(LabSettings(seeds=3, student_samples=320, teacher_hidden=(16,))))
     assert kept.accuracy is not None
     assert kept.accuracy.base is None or kept.accuracy.base.nbytes < 1000
     assert kept.accuracy.nbytes == 3 * 3 * 8

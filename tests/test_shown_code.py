@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -21,6 +21,7 @@ from kdcore.store import BoundedStore
 from pages.common import answer, lesson
 from pages.common.answer import Answer
 from pages.common.widgets import Controls, Toggle
+from tests.small import LITTLE, as_small_as_can_be, short_lessons
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 SHOWING = sorted(
@@ -53,13 +54,6 @@ class Seen:
         self.running = False
 
 
-def as_small_as_can_be(settings: Any) -> Any:
-    """Return settings that call the same functions and are soon done."""
-    few = {"seeds": 2, "student_samples": 320, "teacher_epochs": 1}
-    known = settings.parameters()
-    return replace(settings, **{name: value for name, value in few.items() if name in known})
-
-
 def codes(shown: Any) -> set[CodeType]:
     """Return the code of a function, or of the methods of a class."""
     if inspect.isclass(shown):
@@ -72,8 +66,8 @@ def open_page(name: str, monkeypatch: pytest.MonkeyPatch) -> Seen:
     seen = Seen()
 
     def ask(experiment: Any, settings: Callable[[], Any], *_: Any) -> Answer[Any, Any]:
-        with seen.run():
-            return Answer(experiment.run(as_small_as_can_be(settings())))
+        with seen.run(), short_lessons():
+            return Answer(experiment.run(as_small_as_can_be(settings(), LITTLE)))
 
     def show_code(
         code: Sequence[Callable[..., Any]], differentiated: Sequence[Callable[..., Any]] = ()

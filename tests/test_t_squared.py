@@ -6,20 +6,26 @@ import pytest
 import torch
 
 from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.result import AnyResult
 from kdcore.experiments.t_squared import (
     TSquaredMeasured,
     TSquaredSettings,
     factor,
     gradient_changes,
-    t_squared,
 )
 from kdcore.losses import alpha_without_factor, cross_entropy, distillation_loss, kl_divergence
 from pages.common import run_words
 
 
 @pytest.fixture(scope="module")
-def measured() -> TSquaredMeasured:
-    return t_squared(TSquaredSettings(seeds=5))
+def wide() -> AnyResult:
+    return EXPERIMENTS["t-squared"].run(TSquaredSettings(seeds=5))
+
+
+@pytest.fixture(scope="module")
+def measured(wide: AnyResult) -> TSquaredMeasured:
+    assert isinstance(wide.measured, TSquaredMeasured)
+    return wide.measured
 
 
 def rows(measured: TSquaredMeasured, kind: str) -> dict[float, dict[str, float]]:
@@ -67,9 +73,10 @@ def test_students_are_the_same_at_t_1_and_far_apart_at_t_20(measured: TSquaredMe
     assert squared[20.0]["gain"] - plain[20.0]["gain"] > 0.03
 
 
-def test_the_claim_is_supported_over_a_wide_range_and_contradicted_over_a_narrow_low_one() -> None:
+def test_the_claim_is_supported_over_a_wide_range_and_contradicted_over_a_narrow_low_one(
+    wide: AnyResult,
+) -> None:
     experiment = EXPERIMENTS["t-squared"]
-    wide = experiment.run(TSquaredSettings(seeds=5))
     assert factor(wide).verdict == "supported"
     # Its figure is powers of ten, neither points nor percent.
     powers = factor(wide).figure
@@ -85,9 +92,8 @@ def test_the_claim_is_supported_over_a_wide_range_and_contradicted_over_a_narrow
     )
 
 
-def test_gradient_changes_are_powers_of_ten(measured: TSquaredMeasured) -> None:
-    result = EXPERIMENTS["t-squared"].run(TSquaredSettings(seeds=5))
-    with_factor, without = gradient_changes(result)
+def test_gradient_changes_are_powers_of_ten(wide: AnyResult, measured: TSquaredMeasured) -> None:
+    with_factor, without = gradient_changes(wide)
     sizes = measured.gradients
     assert sizes is not None
     low, high = (

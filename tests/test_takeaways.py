@@ -30,6 +30,7 @@ from kdcore.visit.evidence import (
 )
 from pages.common import run_words
 from pages.common.words import words
+from tests.small import as_small_as_can_be, short_lessons
 
 
 def result(keys: dict[str, list[Any]], *means: float, baseline: int = 0) -> AnyResult:
@@ -197,8 +198,9 @@ def test_each_claim_has_an_experiment_a_lesson_and_words() -> None:
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_the_default_run_of_a_claim_is_judged(claim: Any) -> None:
-    outcome = claim.experiment.run(claim.experiment.settings())
+def test_a_run_of_what_a_claim_is_about_is_judged(claim: Any) -> None:
+    with short_lessons():
+        outcome = claim.experiment.run(as_small_as_can_be(claim.experiment.settings()))
     said = outcome.judgements()
     assert list(said) == [claim.name]
     text = words(claim.experiment.page)["claims"][claim.name]

@@ -1,0 +1,39 @@
+"""Runs that are soon done: for tests of what is made of a run, not of what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kdcore.experiments import balance
+from kdcore.experiments.result import teacher_samples
+
+#: What most experiments have of it.
+LITTLE: dict[str, Any] = {"seeds": 2, "student_samples": 320, "teacher_epochs": 1}
+#: And fewer rows, where no page expects those that it has asked for.
+FEW: dict[str, Any] = LITTLE | {
+    "inputs_seen": 100,
+    "teachers": ((8,), (16, 8)),
+    "student_widths": (4, 8),
+    "map_teacher_labels": (60,),
+    "map_label_noise": (0.0, 0.4),
+}
+
+
+def as_small_as_can_be(settings: Any, values: Mapping[str, Any] = FEW) -> Any:
+    """Return settings that call the same functions and are soon done."""
+    known = settings.parameters()
+    return replace(settings, **{name: values[name] for name in values if name in known})
+
+
+@contextmanager
+def short_lessons(epochs: int = 1) -> Iterator[None]:
+    """Let teachers whose time cannot be set train for so many passes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teacher_samples, "__defaults__", (epochs,))
+        patch.setattr(balance, "TEACHER_EPOCHS", epochs)
+        yield
