@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kdcore.experiments import balance
-from kdcore.experiments.result import teacher_samples
+from kdcore.experiments.result import Run, teacher_samples
 
 #: What most experiments have of it.
 LITTLE: dict[str, Any] = {"seeds": 2, "student_samples": 320, "teacher_epochs": 1}
@@ -36,4 +36,17 @@ def short_lessons(epochs: int = 1) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teacher_samples, "__defaults__", (epochs,))
         patch.setattr(balance, "TEACHER_EPOCHS", epochs)
+        yield
+
+
+@contextmanager
+def small_runs() -> Iterator[None]:
+    """Make every run as small as can be, whatever settings it is asked for with."""
+    make = Run.__call__
+
+    def smaller(run: Run[Any, Any], settings: Any, *monitor: Any) -> Any:
+        return make(run, as_small_as_can_be(settings), *monitor)
+
+    with pytest.MonkeyPatch.context() as patch, short_lessons():
+        patch.setattr(Run, "__call__", smaller)
         yield

@@ -5,6 +5,7 @@ The app itself is opened in a browser in ``tests/browser``; here the pages run w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,18 @@ from streamlit.testing.v1 import AppTest
 
 from pages.common import course
 from pages.common.words import words
+from tests.small import small_runs
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs_are_small() -> Iterator[None]:
+    """Let no page train for long: its training goes on while the next page is opened."""
+    with small_runs():
+        yield
+
+
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 

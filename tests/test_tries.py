@@ -6,7 +6,8 @@ The rules here are written from the tables alone, apart from the ones that the p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from kdcore.experiments.result import Run
 from kdcore.visit.runs import RunLog
 from pages.common import course
 from pages.common.words import words
+from tests.small import short_lessons
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 TRIES = [
@@ -27,6 +30,24 @@ TRIES = [
 ]
 #: A quarter of the usual training, by few seeds: what is checked holds for every run.
 FEW = {"seeds": "5", "student_samples": "3000"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def teachers_are_soon_trained() -> Iterator[None]:
+    """Let no teacher train for longer than a sixth of the usual time, also where a try says so."""
+    make = Run.__call__
+
+    def sooner(run: Run[Any, Any], settings: Any, *monitor: Any) -> Any:
+        if getattr(settings, "teacher_epochs", 0) > SHORT:
+            settings = replace(settings, teacher_epochs=SHORT)
+        return make(run, settings, *monitor)
+
+    with pytest.MonkeyPatch.context() as patch, short_lessons(SHORT):
+        patch.setattr(Run, "__call__", sooner)
+        yield
+
+
+SHORT = 5
 
 
 def address(values: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,20 @@ from kdcore.visit.evidence import CLAIMS, Takeaway
 from kdcore.visit.keeping import Copy, Kept, Prediction
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
+from tests.small import short_lessons
 from tests.test_runs import NOON
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def teachers_are_soon_trained() -> Iterator[None]:
+    with short_lessons(5):
+        yield
+
+
+#: A quarter of the usual training, by few seeds.
+FEW = {"seeds": "5", "student_samples": "3000"}
 
 
 def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
@@ -61,7 +73,7 @@ def many(count: int) -> RunLog:
 
 
 def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_others() -> None:
-    page = opened("temperature", seeds="5", prediction="low")
+    page = opened("temperature", prediction="low", **FEW)
     finished(page, runs=1)
     texts = {o["key"]: o["text"] for o in words("temperature")["predict"]["options"]}
     (first,) = kept(page)
@@ -76,7 +88,7 @@ def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_othe
 
 
 def test_a_control_that_does_not_define_the_run_takes_no_prediction_away() -> None:
-    page = finished(opened("in_practice", seeds="5", prediction="little"), runs=2)
+    page = finished(opened("in_practice", prediction="little", **FEW), runs=2)
     elsewhere = words("lesson")["compare"]["elsewhere"].split("(")[0]
     page.session_state["in_practice.student_hidden"] = "16"
     finished(page, runs=3)  # the student that is weighed is another one, the comparison the same
@@ -87,7 +99,7 @@ def test_a_control_that_does_not_define_the_run_takes_no_prediction_away() -> No
 
 
 def test_a_deleted_run_does_not_come_back_by_looking_at_its_page() -> None:
-    page = finished(opened("lab"), runs=1)
+    page = finished(opened("lab", **FEW), runs=1)
     kept(page).delete(1)
     page.run()
     assert len(kept(page)) == 0
@@ -174,7 +186,7 @@ STATE = ("prediction", "predicted-for", "linked-run")
 
 
 def test_a_reload_does_not_hold_a_prediction_against_settings_it_was_not_made_for() -> None:
-    page = finished(opened("dark_knowledge", seeds="5", labels="900", prediction="order"), runs=1)
+    page = finished(opened("dark_knowledge", labels="900", prediction="order", **FEW), runs=1)
     (run,) = kept(page)
     assert run.prediction  # so far there is nothing but the address
     before = Copy(Kept(predictions={"dark_knowledge": Prediction("order", "labels 50")}), (), {})
