@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def teachers_are_soon_trained() -> Iterator[None]:
 
 
 #: A quarter of the usual training, by few seeds.
-FEW = {"seeds": "5", "student_samples": "3000"}
+FEW: Any = {"seeds": "5", "student_samples": "3000"}
 
 
 def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
