@@ -46,13 +46,16 @@ from kdcore.statistics import (
     verdicts,
 )
 
+#: Those of one layer first, so that the widest of them stands beside those it is compared with.
+TEACHERS = ((16,), (64,), (256,), (512,), (256, 128), (512, 256, 128))
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudentSizeSettings(Settings):
     """What is compared: students of several widths, on hard labels and distilled."""
 
     labels: int = setting(LABELS, 100)
-    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN, (256,))
+    teacher_hidden: tuple[int, ...] = setting(TEACHER_HIDDEN, (256,), offered=TEACHERS)
     temperature: float = setting(TEMPERATURE)
     alpha: float = setting(ALPHA)
     student_widths: tuple[int, ...] = setting(STUDENT_WIDTHS)

@@ -69,7 +69,8 @@ AT_REST = """([title, charts]) => {
   const rests = (!title || document.querySelector('[data-testid=stMain] h1')?.textContent === title)
     && document.querySelector('.st-key-way-on')
     && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
-    && !document.querySelector('[data-testid=stProgress], .placeholder, [data-stale=true]')
+    && !document.querySelector(
+      '[data-testid=stProgress], [data-testid=stSkeleton], .placeholder, [data-stale=true]')
     && [...document.querySelectorAll(charts)].every(chart => chart.querySelector('.main-svg'))
   window.restsSince = rests ? window.restsSince || Date.now() : 0
   return rests && Date.now() - window.restsSince > 400
@@ -212,11 +213,14 @@ class Tab:
         self.context.close()
 
 
-def look_at(page: Page, width: int = 1280, height: int = 800, theme: Theme = "light") -> None:
-    """Look at the page on a screen of this size, in this theme."""
+def look_at(
+    page: Page, width: int = 1280, height: int = 800, theme: Theme = "light", still: bool = True
+) -> None:
+    """Look at the page on a screen of this size, in this theme, with motion or without."""
     page.set_viewport_size({"width": width, "height": height})
     # What still scrolls when the mouse goes down is no longer there when it comes up.
-    page.emulate_media(media="screen", color_scheme=theme, reduced_motion="reduce")
+    motion: Literal["reduce", "no-preference"] = "reduce" if still else "no-preference"
+    page.emulate_media(media="screen", color_scheme=theme, reduced_motion=motion)
 
 
 @pytest.fixture(scope="session")
@@ -249,6 +253,15 @@ def visit(tab: Tab) -> Visit:
     """Open an address as somebody who has never been here."""
     tab.visitor = ""
     return tab.begin
+
+
+@pytest.fixture
+def other(browser: Browser) -> Iterator[Visit]:
+    """Open an address as another visitor, on another device, while the first is still there."""
+    elsewhere = Tab(browser)
+    yield elsewhere.begin
+    elsewhere.close()
+    assert not elsewhere.trouble, "\n".join(elsewhere.trouble)
 
 
 @pytest.fixture

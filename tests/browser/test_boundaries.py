@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn, Visit, look_at
 
 NETWORKS = ("teacher", "hard", "distilled")
 
@@ -71,26 +71,18 @@ def click_at(page: Page, who: str, x: float, y: float) -> None:
     canvas.click(position={"x": x * box["width"], "y": y * box["height"]})
 
 
-def open_still(visit: Visit, address: str, **options: Any) -> Page:
-    """Open the page and stop the film that starts by itself."""
-    page = visit(address, **options)
+def stopped(page: Page) -> Page:
+    """Wait for the film, which stands still for who wants less motion, and begin it anew."""
     wait_for_film(page)
     button(page, "Reset").click()
     expect(film(page)).to_have_attribute("data-frame", "0")
     return page
 
 
-def test_it_opens_cold_by_its_address_and_plays_to_the_end(cold_app: str, visit: Visit) -> None:
-    page = visit(f"{cold_app}/boundaries?v=1&plane=circles&labels_per_class=3")
-    wait_for_film(page)
-    expect(film(page)).to_have_attribute("data-frame", "60")
-    expect(button(page, "Play")).to_be_visible()
-    assert "plane=circles" in page.url
-    assert float(accuracies(page)[0].removesuffix(" %")) > 90
-
-
 def test_a_film_is_watched(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries")
+    page = visit(f"{app}/boundaries", still=False)
+    it_plays_by_itself_to_the_end(page)
+    stopped(page)
     the_planes_are_on_the_first_screen_of_a_projector(page)
     it_is_played_paused_stepped_and_reset(page)
     speed_and_timeline_are_heard(page)
@@ -98,6 +90,14 @@ def test_a_film_is_watched(app: str, visit: Visit) -> None:
     dragging_t_changes_the_shading_before_it_is_let_go(page)
     a_new_seed_makes_other_points_and_only_when_asked(page)
     a_try_sets_the_controls(page)
+    nothing_is_cut_off(page)
+
+
+def it_plays_by_itself_to_the_end(page: Page) -> None:
+    wait_for_film(page)
+    expect(film(page)).to_have_attribute("data-frame", "60")
+    expect(button(page, "Play")).to_be_visible()
+    assert float(accuracies(page)[0].removesuffix(" %")) > 90
 
 
 def it_is_played_paused_stepped_and_reset(page: Page) -> None:
@@ -166,8 +166,8 @@ def dragging_t_changes_the_shading_before_it_is_let_go(page: Page) -> None:
     assert accuracies(page)[:2] == right[:2], "T is nothing to teacher and hard-label student"
 
 
-def test_a_clicked_place_shows_its_hard_label_and_three_soft_ones(app: str, visit: Visit) -> None:
-    page = open_still(visit, f"{app}/boundaries?v=1&plane=blobs")
+def test_a_clicked_place_shows_its_hard_label_and_three_soft_ones(go_on: GoOn) -> None:
+    page = stopped(go_on("boundaries", "?v=1&plane=blobs"))
     page.get_by_role("slider", name="Frame of the training").press("End")
     click_at(page, "hard", 0.8, 0.2)
     probe = page.locator(".probe")
@@ -204,18 +204,20 @@ def test_a_link_reopens_the_same_settings(app: str, visit: Visit) -> None:
         "v=1&plane=moons&temperature=9&alpha=0.1&teacher_hidden=128&student_hidden=8"
         "&labels_per_class=10&points=120&noise=0.2&seed=7"
     )
-    page = open_still(visit, f"{app}/boundaries?{query}")
+    page = stopped(visit(f"{app}/boundaries?{query}"))
     assert page.url.endswith(query)
     page.get_by_role("slider", name="Frame of the training").press("End")
-    again = open_still(visit, page.url)
+    expect(film(page)).to_have_attribute("data-frame", "60")
+    measured = accuracies(page)
+    again = stopped(visit(page.url))
     again.get_by_role("slider", name="Frame of the training").press("End")
     expect(film(again)).to_have_attribute("data-frame", "60")
-    assert accuracies(again) == accuracies(page)
+    assert accuracies(again) == measured
     assert again.get_by_role("slider", name="Temperature T").input_value() == "9"
 
 
-def test_nonsense_in_the_address_is_replaced_with_a_note(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane=torus&noise=nan&seed=-5&points=1e9")
+def test_nonsense_in_the_address_is_replaced_with_a_note(go_on: GoOn) -> None:
+    page = go_on("boundaries", "?v=1&plane=torus&noise=nan&seed=-5&points=1e9")
     wait_for_film(page)
     note = page.locator('[data-testid="stAlert"]')
     for said in ("plane=torus", "noise=nan", "seed=-5", "points=1e9"):
@@ -223,8 +225,8 @@ def test_nonsense_in_the_address_is_replaced_with_a_note(app: str, visit: Visit)
     assert "plane=spirals" in page.url
 
 
-def test_own_points_are_placed_by_clicking_and_trained_on(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane=own&teacher_hidden=32")
+def test_own_points_are_placed_by_clicking_and_trained_on(go_on: GoOn) -> None:
+    page = go_on("boundaries", "?v=1&plane=own&teacher_hidden=32", still=False)
     train = button(page, "Train with my points")
     expect(train).to_be_disabled()
     for letter, x in (("A", 0.2), ("C", 0.8)):
@@ -241,6 +243,7 @@ def test_own_points_are_placed_by_clicking_and_trained_on(app: str, visit: Visit
     assert "teacher_hidden=32" in page.url
     button(page, "Undo").click()
     expect(film(page).locator(".counts")).to_contain_text("3 points each")
+    nothing_is_cut_off(page)
 
 
 def test_placed_points_survive_another_setting_and_the_keyboard_places_them_too(
@@ -277,8 +280,8 @@ def send(page: Page, content: bytes) -> None:
     page.locator('[data-testid="stFileUploaderDropzoneInput"]').set_input_files(files=file)
 
 
-def test_a_good_file_trains_and_bad_ones_say_why(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane=csv&alpha=0.1&labels_per_class=10")
+def test_a_good_file_trains_and_bad_ones_say_why(go_on: GoOn) -> None:
+    page = go_on("boundaries", "?v=1&plane=csv&alpha=0.1&labels_per_class=10")
     alert = page.locator('[data-testid="stAlert"]')
     for bad, said in (
         (csv("1,two,cat"), "Line 50, column “weight” says “two”, which is not a number"),
@@ -298,6 +301,7 @@ def test_a_good_file_trains_and_bad_ones_say_why(app: str, visit: Visit) -> None
     send(page, b"nothing")
     expect(alert).to_contain_text("What was shown before stays.")
     expect(plane(page, "teacher")).to_be_visible()
+    nothing_is_cut_off(page)
 
 
 def a_try_sets_the_controls(page: Page) -> None:
@@ -307,14 +311,11 @@ def a_try_sets_the_controls(page: Page) -> None:
     expect(film(page)).to_have_attribute("data-frame", "60")
 
 
-@pytest.mark.parametrize("kind", ["spirals", "own", "csv"])
-def test_nothing_is_cut_off(app: str, visit: Visit, kind: str) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane={kind}", width=390, height=844)
-    expect(film(page)).to_be_visible()
+def nothing_is_cut_off(page: Page) -> None:
     for width, height in ((390, 844), (1280, 800)):
-        page.set_viewport_size({"width": width, "height": height})
+        look_at(page, width, height)
         fits = "width => document.querySelector('[data-testid=stMain]').scrollWidth <= width"
-        page.wait_for_function(fits, arg=width)
+        page.wait_for_function(fits, arg=width, polling=100)
         for who in NETWORKS:
             box = plane(page, who).bounding_box()
             assert box is not None

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from kdcore.broken.recipes import BUGS
 from kdcore.experiments.broken import CASES
 from pages.common.words import words
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn
 
 TEXT = words("broken")
 FEW = "v=1&seeds=5"
@@ -18,10 +18,8 @@ def suspect(page: Page, name: str) -> None:
     page.get_by_role("button", name=TEXT["ask"]["lock"]).click()
 
 
-def test_a_case_is_answered_wrong_then_right_and_a_reload_finds_the_score(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/broken?{FEW}&case=2")
+def test_a_case_is_answered_wrong_then_right_and_a_reload_finds_the_score(go_on: GoOn) -> None:
+    page = go_on("broken", f"?{FEW}&case=2")
     wrong, bug = CASES[0], CASES[1]
     names, symptom = TEXT["evidence"]["names"], TEXT["symptom"]["heading"]
     expect(page.locator(".st-key-results .provenance")).to_be_visible()
@@ -54,8 +52,8 @@ def test_a_case_is_answered_wrong_then_right_and_a_reload_finds_the_score(
     expect(page.get_by_text(symptom)).to_be_visible()
 
 
-def test_the_exam_fits_a_phone(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/broken?{FEW}&case=3", width=390, height=844, theme="dark")
+def test_the_exam_fits_a_phone(go_on: GoOn) -> None:
+    page = go_on("broken", f"?{FEW}&case=3", width=390, height=844, theme="dark")
     expect(page.locator(".st-key-results .provenance")).to_be_visible()
     page.get_by_role("button", name=TEXT["ask"]["reveal"]).click()
     expect(page.get_by_text(TEXT["symptom"]["heading"])).to_be_visible()

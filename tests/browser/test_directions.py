@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from kdcore.views.humps import Divergence, landscape
-from tests.browser.conftest import Visit
+from pages.common.words import words
+from tests.browser.conftest import GoOn, look_at
+from tests.browser.test_lessons import FEW, wait_for_result
 
 
 def humps(page: Page) -> Locator:
@@ -27,64 +27,59 @@ def drag(page: Page, slider: str, value: float) -> None:
     )
 
 
-@pytest.fixture
-def lesson(app: str, visit: Visit) -> Page:
-    page = visit(f"{app}/directions")
+def choose(page: Page, name: str) -> None:
+    page.locator(".measures label").get_by_text(name, exact=True).click()
+
+
+def test_the_humps_are_dragged_and_the_students_run(go_on: GoOn) -> None:
+    page = go_on("directions", f"?v=1&{FEW}&prediction=")
     expect(page.locator(".humps[data-mean]")).to_be_visible()
-    return page
+    a_change_of_direction_moves_the_student_off_the_middle(page)
+    beta_has_a_slider_and_the_plain_directions_have_none(page)
+    the_browser_finds_the_student_that_the_engine_finds(page, "forward", "forward KL")
+    the_browser_finds_the_student_that_the_engine_finds(page, "reverse", "reverse KL")
+    the_browser_finds_the_student_that_the_engine_finds(page, "jsd", "generalised JSD", 0.9)
+    the_browser_finds_the_student_that_the_engine_finds(page, "skewed", "skewed KL", 0.3)
+    what_was_written_stands_beside_the_claim(page)
 
 
-@pytest.mark.parametrize(
-    ("measure", "name", "share"),
-    [
-        ("forward", "forward KL", None),
-        ("reverse", "reverse KL", None),
-        ("jsd", "generalised JSD", 0.9),
-        ("skewed", "skewed KL", 0.3),
-    ],
-)
-def test_the_browser_finds_the_student_that_the_engine_finds(
-    lesson: Page, measure: Divergence, name: str, share: float | None
+def a_change_of_direction_moves_the_student_off_the_middle(page: Page) -> None:
+    assert shown(page)["mean"] == 0
+    choose(page, "reverse KL")
+    expect(humps(page)).to_have_attribute("data-mean", "3")
+    drag(page, "separation", 5)
+    expect(humps(page)).to_have_attribute("data-mean", "0")
+
+
+def beta_has_a_slider_and_the_plain_directions_have_none(page: Page) -> None:
+    share = page.locator(".humps .share")
+    expect(share).to_be_hidden()
+    choose(page, "generalised JSD")
+    expect(share).to_be_visible()
+    expect(page.locator(".ends .end")).to_have_count(2)
+    expect(page.locator(".ends .open")).to_have_count(2)
+
+
+def the_browser_finds_the_student_that_the_engine_finds(
+    page: Page, measure: Divergence, name: str, share: float | None = None
 ) -> None:
-    lesson.locator(".measures label").get_by_text(name, exact=True).click()
-    drag(lesson, "separation", 7)
+    choose(page, name)
+    drag(page, "separation", 7)
     if share is not None:
-        drag(lesson, "share", share)
+        drag(page, "share", share)
     best = landscape(7, measure, share or 0.5)
     mean, spread = best.best[-1]
-    expect(humps(lesson)).to_have_attribute("data-mean", f"{abs(mean):g}")
-    found = shown(lesson)
+    expect(humps(page)).to_have_attribute("data-mean", f"{abs(mean):g}")
+    found = shown(page)
     assert found["spread"] == spread
     assert found["divergence"] == pytest.approx(best.divergence.min().item(), abs=2e-6)
 
 
-def test_a_change_of_direction_moves_the_student_off_the_middle(lesson: Page) -> None:
-    assert shown(lesson)["mean"] == 0
-    lesson.locator(".measures label").get_by_text("reverse KL", exact=True).click()
-    expect(humps(lesson)).to_have_attribute("data-mean", "3")
-    drag(lesson, "separation", 5)
-    expect(humps(lesson)).to_have_attribute("data-mean", "0")
-
-
-def test_beta_has_a_slider_and_the_plain_directions_have_none(lesson: Page) -> None:
-    share = lesson.locator(".humps .share")
-    expect(share).to_be_hidden()
-    lesson.locator(".measures label").get_by_text("generalised JSD").click()
-    expect(share).to_be_visible()
-    expect(lesson.locator(".ends .end")).to_have_count(2)
-    expect(lesson.locator(".ends .open")).to_have_count(2)
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_lesson_is_walked_from_prediction_to_claims(app: str, visit: Visit, width: int) -> None:
-    page = visit(f"{app}/directions?seeds=5", width=width)
-    page.get_by_text("More valid words, but fewer different ones").click()
-    page.get_by_role("button", name="Lock in my prediction").click()
-    compare = page.locator(".st-key-compare")
-    expect(compare.get_by_text("As you predicted.")).to_be_visible()
-    expect(page.get_by_text("Reverse KL buys validity with variety.")).to_be_visible()
-    written = page.locator(".written section")
-    expect(written).to_have_count(3)
-    assert written.nth(1).locator(".invalid").count() > written.nth(2).locator(".invalid").count()
-    sideways: Any = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert sideways <= 0
+def what_was_written_stands_beside_the_claim(page: Page) -> None:
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    expect(page.locator(".claim").first).to_be_visible()
+    expect(page.locator(".written section")).to_have_count(3)
+    expect(page.locator(".written .invalid").first).to_be_visible()
+    look_at(page, 390, 844)
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", polling=100)

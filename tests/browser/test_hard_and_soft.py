@@ -6,11 +6,11 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn, wait_for_rest
 
 
-def opened(visit: Visit, app: str, query: str = "", **screen: object) -> Page:
-    page = visit(f"{app}/hard_and_soft{query}", **screen)
+def opened(go_on: GoOn, query: str, **screen: object) -> Page:
+    page = go_on("hard_and_soft", query, **screen)
     expect(page.locator(".st-key-similarity .js-plotly-plot")).to_be_visible()
     return page
 
@@ -29,8 +29,8 @@ def draw(page: Page, *points: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def test_a_digit_is_drawn_and_stays_until_it_is_cleared(app: str, visit: Visit) -> None:
-    page = opened(visit, app)
+def test_a_digit_is_drawn_and_stays_until_it_is_cleared(go_on: GoOn) -> None:
+    page = opened(go_on, "?v=1")
     empty = page.get_by_text("There is nothing to read yet")
     expect(empty).to_be_visible()
     draw(page, (0.5, 0.15), (0.5, 0.85))
@@ -43,6 +43,7 @@ def test_a_digit_is_drawn_and_stays_until_it_is_cleared(app: str, visit: Visit) 
     expect(page.get_by_role("heading", name="The Lab")).to_be_visible()
     page.get_by_role("link", name=re.compile("^Hard and soft labels")).first.click()
     expect(answers).to_contain_text("Teacher: 1")
+    wait_for_rest(page, "hard_and_soft")
     inked = "canvas => canvas.getContext('2d').getImageData(160, 160, 1, 1).data[3]"
     expect(page.locator(".drawing canvas")).to_be_visible()
     assert page.locator(".drawing canvas").evaluate(inked) == 255
@@ -64,9 +65,9 @@ def test_a_digit_is_drawn_and_stays_until_it_is_cleared(app: str, visit: Visit) 
 
 
 def test_the_bars_move_with_t_and_with_the_digit_and_the_map_with_a_click(
-    app: str, visit: Visit
+    go_on: GoOn,
 ) -> None:
-    page = opened(visit, app)
+    page = opened(go_on, "?v=1&temperature=4&true_class=1&look_alike=8")
     rows = page.locator(".st-key-panel-temperature .row[data-who]")
     expect(rows).to_have_count(3)
     before = [row.locator(".value").all_inner_texts() for row in rows.all()]
@@ -101,10 +102,10 @@ def a_click_on_the_map_shows_the_images_behind_the_cell(page: Page) -> None:
 
 
 def test_a_link_brings_the_cell_along_and_on_a_phone_nothing_is_cut_off(
-    app: str, visit: Visit
+    go_on: GoOn,
 ) -> None:
     address = "?v=1&temperature=8&true_class=9&look_alike=3"
-    page = opened(visit, app, address, width=390, height=844, theme="dark")
+    page = opened(go_on, address, width=390, height=844, theme="dark")
     expect(page.get_by_alt_text(re.compile("A 9; the teachers give .* to 3"))).to_have_count(10)
     overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
     assert page.evaluate(overflow) <= 390

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from kdcore.practice.published import published_systems
 from pages.common.words import words
-from tests.browser.conftest import Visit
-from tests.browser.test_lessons import CHART, figures, wait_for_result
+from tests.browser.conftest import CHART, GoOn
+from tests.browser.test_lessons import FEW, figures, wait_for_result
 
 TEXT = words("in_practice")
 ROWS = TEXT["cost"]["rows"]
@@ -25,10 +25,14 @@ def cost_table(page: Page) -> list[list[str]]:
     ]
 
 
-def test_what_is_published_stands_before_the_prediction_with_its_sources(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/in_practice")
+def test_what_is_published_stands_before_the_prediction(go_on: GoOn) -> None:
+    page = go_on("in_practice", "?v=1&prediction=")
+    each_system_has_its_source(page)
+    the_chart_shows_sizes_that_can_be_compared(page)
+    a_model_that_does_not_fit_does_so_with_fewer_parameters(page)
+
+
+def each_system_has_its_source(page: Page) -> None:
     table = page.get_by_test_id("stTable")
     for system in published_systems():
         row = table.locator("tr").filter(has_text=system.name)
@@ -38,10 +42,7 @@ def test_what_is_published_stands_before_the_prediction_with_its_sources(
     expect(page.get_by_text(re.compile("^published: DistilBERT"))).to_be_visible()
 
 
-def test_the_chart_of_what_is_published_shows_sizes_that_can_be_compared(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/in_practice")
+def the_chart_shows_sizes_that_can_be_compared(page: Page) -> None:
     expect(page.locator(CHART)).to_have_count(1)
     (said,) = set(figures(page))
     for name in ("DistilBERT", "TinyBERT", "DistilGPT-2"):
@@ -50,8 +51,7 @@ def test_the_chart_of_what_is_published_shows_sizes_that_can_be_compared(
     assert "more than 96.8 % of the quality (GLUE; Jiao et al. (2020))" in said
 
 
-def test_a_model_that_does_not_fit_does_so_with_fewer_parameters(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/in_practice")
+def a_model_that_does_not_fit_does_so_with_fewer_parameters(page: Page) -> None:
     metrics = page.get_by_test_id("stMetricValue")
     expect(metrics.nth(0)).to_have_text("40 GB")
     expect(metrics.nth(1)).to_have_text("5 × too large")
@@ -63,11 +63,14 @@ def test_a_model_that_does_not_fit_does_so_with_fewer_parameters(app: str, visit
     expect(metrics.nth(2)).to_have_text("about 1 billion")
 
 
-def test_student_and_teacher_are_weighed_and_the_page_says_what_the_times_include(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/in_practice?v=1&seeds=5&prediction=skipped&student_hidden=32")
+def test_student_and_teacher_are_weighed(go_on: GoOn) -> None:
+    page = go_on("in_practice", f"?v=1&{FEW}&prediction=skipped&student_hidden=32")
     wait_for_result(page)
+    the_page_says_what_was_weighed_and_what_the_times_include(page)
+    measuring_again_gives_other_times_of_the_same_networks(page)
+
+
+def the_page_says_what_was_weighed_and_what_the_times_include(page: Page) -> None:
     rows = {name: cells for name, *cells in cost_table(page)}
     assert set(rows) == set(ROWS.values())
     assert rows[ROWS["parameters"]] == ["19,210", "2,410", "8.0 times fewer"]
@@ -85,9 +88,7 @@ def test_student_and_teacher_are_weighed_and_the_page_says_what_the_times_includ
     ).to_be_visible()
 
 
-def test_measuring_again_gives_other_times_of_the_same_networks(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/in_practice?v=1&seeds=5&prediction=skipped")
-    wait_for_result(page)
+def measuring_again_gives_other_times_of_the_same_networks(page: Page) -> None:
     before, charts = cost_table(page), figures(page)
     page.get_by_role("button", name=TEXT["cost"]["again"]).click()
     latency = page.get_by_test_id("stTable").locator("tr").filter(has_text=ROWS["latency_256"])

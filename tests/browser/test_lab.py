@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from kdcore.experiments.lab import LabSettings, lab
 from kdcore.losses import entropy, soft_labels
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn, Visit, look_at, wait_for_rest
 
 
 def wait_for_result(page: Page) -> None:
@@ -85,6 +85,7 @@ def test_the_lab_opens_cold_by_its_own_address_and_nothing_jumps(
 def test_a_visit_to_the_lab(app: str, visit: Visit) -> None:
     page = visit(f"{app}/lab")
     wait_for_result(page)
+    wait_for_rest(page, "lab")
     all_is_on_the_first_screen(page)
     each_chart_has_its_table_and_its_text(page)
     dragging_t_moves_the_bars_before_the_slider_is_released(page)
@@ -92,6 +93,8 @@ def test_a_visit_to_the_lab(app: str, visit: Visit) -> None:
     the_hardest_digit_can_be_chosen(page)
     another_teacher_width_trains_other_teachers(page)
     without_the_teachers_voice_there_is_no_difference(page)
+    quick_changes_are_all_kept(page)
+    on_a_phone_in_the_dark_nothing_is_cut_off(page)
 
 
 def each_chart_has_its_table_and_its_text(page: Page) -> None:
@@ -151,57 +154,36 @@ def without_the_teachers_voice_there_is_no_difference(page: Page) -> None:
     assert accuracy(page, "distilled") == accuracy(page, "hard")
 
 
-def test_a_link_reopens_the_same_run_and_its_bars_are_the_soft_labels_of_the_engine(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/lab?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
+def quick_changes_are_all_kept(page: Page) -> None:
+    press(page, "Temperature T", "PageUp")
+    press(page, "Balance α", "Home")
+    page.wait_for_url(re.compile("alpha=0&"))
     wait_for_result(page)
-    page.locator(".live-bars summary").click()
-    settings = LabSettings(temperature=8.5, alpha=0.1, labels=100)
-    logits = lab(settings).example_logits
-    for row, who in ((1, "teacher"), (2, "hard"), (3, "distilled")):
-        expected = soft_labels(logits[who][41:42], 8.5)[0]
-        *shown, nats = table_row(page, row)
-        assert shown == pytest.approx((100 * expected).tolist(), abs=0.006)
-        assert nats == pytest.approx(entropy(expected).item(), abs=6e-4)
-    again = visit(page.url)
-    wait_for_result(again)
-    for who in ("teacher", "hard", "distilled"):
-        assert accuracy(again, who) == accuracy(page, who)
-    assert bars(again, "teacher") == bars(page, "teacher")
-    expect(again.locator('.thumbnails [aria-pressed="true"]')).to_have_attribute("data-index", "41")
-
-
-def test_nonsense_in_the_address_is_clamped_with_a_note(app: str, visit: Visit) -> None:
-    nonsense = "v=7&temperature=1e9&alpha=abc&teacher_hidden=nan&labels=-3&digit=99999&x=1"
-    page = visit(f"{app}/lab?{nonsense}")
-    wait_for_result(page)
-    note = page.locator('[data-testid="stAlert"]')
-    for said in (
-        "v=7",
-        "temperature=1e9",
-        "alpha=abc",
-        "teacher_hidden=nan",
-        "labels=-3",
-        "x in the address",
-    ):
-        expect(note).to_contain_text(said)
-    assert "temperature=20&alpha=0.3&teacher_hidden=256&student_hidden=32&labels=20" in page.url
-    press(page, "Balance α", "ArrowRight")
-    page.wait_for_url(re.compile(r"alpha=0\.35&"))
-    expect(note).to_have_count(0)
-
-
-def test_quick_changes_are_all_kept(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/lab?v=1&temperature=9&labels=100")
-    wait_for_result(page)
+    wait_for_rest(page, "lab")
+    temperature = re.search(r"temperature=[\d.]+", page.url)
+    assert temperature is not None
     # Faster than the address bar follows: each comes with an address that is out of date.
     for slider in ("Balance α", "Teacher layers", "Balance α", "Balance α", "Teacher layers"):
-        press(page, slider, "ArrowLeft")
-    page.wait_for_url(re.compile(r"alpha=0\.15&teacher_hidden=64&"))
+        press(page, slider, "ArrowRight")
+    page.wait_for_url(re.compile(r"alpha=0\.15&teacher_hidden=32&"))
     wait_for_result(page)
-    assert "temperature=9" in page.url
-    assert "labels=100" in page.url
+    wait_for_rest(page, "lab")
+    assert "alpha=0.15&teacher_hidden=32&" in page.url
+    assert f"{temperature[0]}&" in page.url
+
+
+def on_a_phone_in_the_dark_nothing_is_cut_off(page: Page) -> None:
+    look_at(page, 390, 844, "dark")
+    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
+    page.wait_for_function(f"{overflow} <= 390")
+    boxes = [part.bounding_box() for part in parts(page)]
+    tops = [box["y"] for box in boxes if box is not None]
+    assert len(tops) == len(boxes)
+    assert tops == sorted(tops)
+    for box in (boxes[0], *boxes[3:]):
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
 
 
 def all_is_on_the_first_screen(page: Page) -> None:
@@ -223,21 +205,43 @@ def parts(page: Page) -> list[Locator]:
     ]
 
 
-def test_on_a_phone_in_the_dark_nothing_is_cut_off_and_on_a_projector_all_is_in_view(
+def test_a_link_reopens_the_same_run_and_its_bars_are_the_soft_labels_of_the_engine(
     app: str, visit: Visit
 ) -> None:
-    page = visit(f"{app}/lab", width=390, height=844, theme="dark")
+    page = visit(f"{app}/lab?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
     wait_for_result(page)
-    boxes = [part.bounding_box() for part in parts(page)]
-    tops = [box["y"] for box in boxes if box is not None]
-    assert len(tops) == len(boxes)
-    assert tops == sorted(tops)
-    for box in (boxes[0], *boxes[3:]):
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 390
-    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    assert page.evaluate(overflow) <= 390
-    page.set_viewport_size({"width": 1280, "height": 800})
-    expect(page.get_by_test_id("stSidebar")).to_be_visible()
-    all_is_on_the_first_screen(page)
+    page.locator(".live-bars summary").click()
+    settings = LabSettings(temperature=8.5, alpha=0.1, labels=100)
+    logits = lab(settings).example_logits
+    for row, who in ((1, "teacher"), (2, "hard"), (3, "distilled")):
+        expected = soft_labels(logits[who][41:42], 8.5)[0]
+        *shown, nats = table_row(page, row)
+        assert shown == pytest.approx((100 * expected).tolist(), abs=0.006)
+        assert nats == pytest.approx(entropy(expected).item(), abs=6e-4)
+    measured = [accuracy(page, who) for who in ("teacher", "hard", "distilled")]
+    said = bars(page, "teacher")
+    again = visit(page.url)
+    wait_for_result(again)
+    assert [accuracy(again, who) for who in ("teacher", "hard", "distilled")] == measured
+    assert bars(again, "teacher") == said
+    expect(again.locator('.thumbnails [aria-pressed="true"]')).to_have_attribute("data-index", "41")
+
+
+def test_nonsense_in_the_address_is_clamped_with_a_note(go_on: GoOn) -> None:
+    nonsense = "v=7&temperature=1e9&alpha=abc&teacher_hidden=nan&labels=-3&digit=99999&x=1"
+    page = go_on("lab", f"?{nonsense}")
+    wait_for_result(page)
+    note = page.locator('[data-testid="stAlert"]')
+    for said in (
+        "v=7",
+        "temperature=1e9",
+        "alpha=abc",
+        "teacher_hidden=nan",
+        "labels=-3",
+        "x in the address",
+    ):
+        expect(note).to_contain_text(said)
+    assert "temperature=20&alpha=0.3&teacher_hidden=256&student_hidden=32&labels=20" in page.url
+    press(page, "Balance α", "ArrowRight")
+    page.wait_for_url(re.compile(r"alpha=0\.35&"))
+    expect(note).to_have_count(0)

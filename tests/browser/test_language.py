@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn, wait_for_rest
+from tests.browser.test_lessons import FEW
 
-ADDRESS = "language?prediction=skipped&seeds=5&student_samples=6400"
+ADDRESS = f"?v=1&prediction=skipped&{FEW}"
 
 
 def at(component: Locator) -> int:
@@ -18,16 +19,17 @@ def button(component: Locator, name: str) -> Locator:
     return component.get_by_role("button", name=name, exact=True)
 
 
-@pytest.fixture
-def lesson(app: str, visit: Visit) -> Page:
-    page = visit(f"{app}/{ADDRESS}")
-    # Two runs, one after the other; each has its own patience.
+def test_both_runs_are_judged_played_and_continued(go_on: GoOn) -> None:
+    page = go_on("language", f"{ADDRESS}")
+    # Two runs, one after the other.
     expect(page.locator(".st-key-compare")).to_be_visible()
-    expect(page.locator(".speculation .call")).to_have_count(2, timeout=120_000)
-    return page
+    expect(page.locator(".speculation .call")).to_have_count(2)
+    wait_for_rest(page, "language")
+    the_sampler_moves_and_can_be_stopped(page)
+    a_prompt_is_continued_letter_by_letter_and_another_one_is_taken(page)
 
 
-def test_both_runs_are_judged_and_the_sampler_moves_and_can_be_stopped(lesson: Page) -> None:
+def the_sampler_moves_and_can_be_stopped(lesson: Page) -> None:
     for claim in (
         "From few words, soft labels teach more of the language than hard ones.",
         "A student taught by soft labels is the better speller.",
@@ -54,7 +56,7 @@ def test_both_runs_are_judged_and_the_sampler_moves_and_can_be_stopped(lesson: P
     assert at(sampler) == 0
 
 
-def test_a_prompt_is_continued_letter_by_letter_and_another_one_is_taken(lesson: Page) -> None:
+def a_prompt_is_continued_letter_by_letter_and_another_one_is_taken(lesson: Page) -> None:
     writers = lesson.locator(".writers")
     expect(writers.locator(".row")).to_have_count(3)
     button(writers, "One letter").click()
@@ -80,8 +82,8 @@ def test_a_prompt_is_continued_letter_by_letter_and_another_one_is_taken(lesson:
     expect(lesson.locator(".writers .prompt").first).to_have_text("six h")
 
 
-def test_words_of_ones_own_come_with_the_address(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/{ADDRESS}&words=10&own_words=anna,bernd,carla,david,emma")
+def test_words_of_ones_own_come_with_the_address(go_on: GoOn) -> None:
+    page = go_on("language", f"{ADDRESS}&words=10&own_words=anna,bernd,carla,david,emma")
     expect(page.locator(".st-key-compare")).to_be_visible()
     expect(page.get_by_text("there are 5")).to_be_visible()
     names = page.locator(".written section").first.locator("li").all_inner_texts()

@@ -16,15 +16,15 @@ LESSONS = [entry.name for entry in course.pages() if "predict" in words(entry.na
 STEPS = ("Run", "Compare", "Explain", "Try")
 #: Small runs: what is looked at here does not depend on how long a network has trained.
 FEW = "seeds=5&student_samples=3000"
-#: One of a chapter; what every try does is held against its tables by tests/test_tries.py, and
-#: that of the variants is pressed in test_boundaries.py.
-TRIED = ("balance", "secret_in_noise", "in_practice")
+#: Two of them; what every try does is held against its tables by tests/test_tries.py.
+TRIED = ("balance", "secret_in_noise")
 
 
 def wait_for_result(page: Page) -> None:
     expect(page.locator("h2.step", has_text="Try")).to_be_visible()
+    # Plotly itself arrives late in the browser.
+    expect(page.locator(CHART)).not_to_have_count(0)
     wait_for_rest(page)
-    assert page.locator(CHART).count() > 0
 
 
 def figures(page: Page) -> list[str]:
@@ -138,7 +138,7 @@ def test_a_lesson_opens_cold_by_its_address(cold_app: str, visit: Visit) -> None
 
 
 def test_a_result_can_be_taken_along(go_on: GoOn) -> None:
-    page = go_on("temperature", f"?v=1&{FEW}&prediction=skipped&temperatures=1,2,3,4,6,8,12")
+    page = go_on("temperature", f"?v=1&{FEW}&prediction=skipped&alpha=0.3&temperatures=1,3,8")
     wait_for_result(page)
     expect(page.locator(".st-key-compare")).to_contain_text(words("lesson")["compare"]["skipped"])
     with page.expect_download() as table:
@@ -146,12 +146,12 @@ def test_a_result_can_be_taken_along(go_on: GoOn) -> None:
     header, *rows = table.value.path().read_text().splitlines()
     assert "student_accuracy" in header
     assert "setting_seeds" in header
-    assert len(rows) == 7
+    assert len(rows) == 4
     with page.expect_download() as program:
         page.get_by_role("button", name=words("lesson")["run"]["script"]).click()
     script = program.value.path().read_text("utf-8")
     assert "SEEDS = 5\n" in script
-    assert "STUDENTS = [(1.0, 0.3), (2.0, 0.3), (3.0, 0.3)" in script
+    assert "STUDENTS = [(1.0, 0.3), (3.0, 0.3), (8.0, 0.3)]" in script
 
 
 def test_a_run_that_cannot_be_written_as_a_script_offers_none(go_on: GoOn) -> None:

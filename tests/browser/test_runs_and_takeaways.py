@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import re
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from kdcore.visit.evidence import CLAIMS
 from pages.common.words import words
-from tests.browser.conftest import Visit
-from tests.browser.test_lessons import wait_for_result
+from tests.browser.conftest import GO, Theme, Visit, look_at, wait_for_rest
+from tests.browser.test_lessons import FEW, wait_for_result
 
 runs, claims = words("my_runs"), words("takeaways")
+
+THEMES: tuple[Theme, ...] = ("light", "dark")
 
 
 def go(page: Page, name: str) -> None:
@@ -64,13 +65,20 @@ def kept(page: Page, number: int) -> None:
     expect(page.get_by_text(f"Runs: {number}.")).to_be_visible()
 
 
-def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/temperature?v=1&seeds=5&prediction=low")
-    wait_for_result(page)
-    count(page, 1)
-    go(page, "balance")
+def run(page: Page, name: str, query: str = "") -> None:
+    """Go to a lesson by an address, in the same visit, and take its run without a prediction."""
+    app = page.url.split("?")[0].rsplit("/", 1)[0]
+    page.evaluate(GO, f"{app}/{name}?v=1&{FEW}&prediction={query}")
+    wait_for_rest(page, name)
     page.get_by_role("button", name=words("lesson")["skip"]).click()
     wait_for_result(page)
+
+
+def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/temperature?v=1&{FEW}&prediction=low")
+    wait_for_result(page)
+    count(page, 1)
+    run(page, "balance")
     count(page, 2)
     go(page, "my_runs")
     kept(page, 2)
@@ -79,7 +87,6 @@ def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visi
     predicted = {o["key"]: o["text"] for o in words("temperature")["predict"]["options"]}
     assert rows[0]["prediction"] == predicted["low"]
     assert rows[0]["outcome"] in predicted.values()
-    # The two default choices have five seeds in common: 5 of the first, 20 of the second.
     expect(page.get_by_text("Paired over 5 seeds")).to_be_visible()
     differing = runs["compare"]["differing"].strip("*")
     expect(page.get_by_text(differing, exact=True)).to_be_visible()
@@ -102,27 +109,34 @@ def test_runs_of_all_pages_are_listed_compared_and_deleted(app: str, visit: Visi
     count(page, 0)
 
 
-def test_two_visitors_never_see_each_others_runs(app: str, visit: Visit) -> None:
-    one = visit(f"{app}/temperature?v=1&seeds=5&prediction=skipped")
+def test_two_visitors_never_see_each_others_runs(app: str, visit: Visit, other: Visit) -> None:
+    one = visit(f"{app}/temperature?v=1&{FEW}&prediction=skipped")
     wait_for_result(one)
-    other = visit(f"{app}/my_runs")
-    expect(other.get_by_text(runs["empty"])).to_be_visible()
-    count(other, 0)
-    go(other, "lab")
-    expect(other.locator(".cards .big").first).not_to_have_text("–")
-    go(other, "my_runs")
-    kept(other, 1)
-    assert {row["experiment"] for row in listed(other)} == {"lab"}
+    another = other(f"{app}/my_runs")
+    expect(another.get_by_text(runs["empty"])).to_be_visible()
+    count(another, 0)
+    go(another, "lab")
+    expect(another.locator(".cards .big").first).not_to_have_text("–")
+    go(another, "my_runs")
+    kept(another, 1)
+    assert {row["experiment"] for row in listed(another)} == {"lab"}
     go(one, "my_runs")
     kept(one, 1)
     assert {row["experiment"] for row in listed(one)} == {"temperature"}
 
 
-def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
-    app: str, visit: Visit
-) -> None:
+def test_the_claims_are_tested_answered_and_printed(app: str, visit: Visit) -> None:
     page = visit(f"{app}/takeaways")
     expect(page.locator(".claim")).to_have_count(len(CLAIMS))
+    a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(page)
+    an_answer_is_kept_while_the_visit_goes_on(page)
+    all_others_can_be_run_at_once_and_each_shows_what_was_measured(page)
+    for theme in THEMES:
+        it_looks_right_on_paper(page, theme)
+    both_pages_fit_a_phone(page)
+
+
+def a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(page: Page) -> None:
     deployment = card(page, "deployment")
     verdict = deployment.locator(".claim .verdict")
     expect(verdict).to_have_text(claims["verdicts"]["none"])
@@ -131,13 +145,9 @@ def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
     expect(deployment.locator(".claim.supported")).to_have_count(1)
     expect(deployment.get_by_role("button", name=claims["buttons"]["ran"])).to_be_disabled()
     count(page, 0)  # a claim run from here counts when its question is answered
+    expect(deployment.get_by_role("link")).to_be_visible()
     # With as many labels as its teacher had, the student does not need the teacher.
-    deployment.get_by_role("link").click()
-    page.get_by_role("button", name=words("lesson")["skip"]).click()
-    wait_for_result(page)
-    page.get_by_role("button", name=words("in_practice")["tries"][0]["button"]).click()
-    page.wait_for_url(re.compile("labels=900"))
-    wait_for_result(page)
+    run(page, "in_practice", "&labels=900")
     expect(page.locator(".claim.contradicted")).to_be_visible()
     go(page, "takeaways")
     expect(verdict).to_have_text("Your runs: supported by 1 run, contradicted by 1 run.")
@@ -149,24 +159,7 @@ def test_a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(
     expect(verdict).to_have_text("Your runs: contradicted by 1 run.")
 
 
-def test_all_six_claims_can_be_run_at_once_and_each_shows_what_was_measured(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/takeaways")
-    page.get_by_role("button", name=claims["summary"]["all"]).click()
-    for claim in CLAIMS:
-        said = card(page, claim.name)
-        expect(said.locator(".claim .verdict")).to_have_text(
-            re.compile(r"Your runs: (supported|contradicted|not decided) by 1 run\.")
-        )
-        expect(said.get_by_role("cell", name=re.compile(r"±"))).to_have_count(1)
-    expect(page.get_by_role("button", name=claims["summary"]["all"])).to_have_count(0)
-    go(page, "my_runs")
-    kept(page, 6)
-
-
-def test_an_answer_is_kept_while_the_visit_goes_on(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/takeaways")
+def an_answer_is_kept_while_the_visit_goes_on(page: Page) -> None:
     chosen, *others = words("balance")["claims"]["balance"]["answers"]
     balance = card(page, "balance")
     balance.locator("label").filter(has_text=chosen["text"]).click()
@@ -178,13 +171,19 @@ def test_an_answer_is_kept_while_the_visit_goes_on(app: str, visit: Visit) -> No
     expect(balance).to_contain_text(chosen["feedback"])
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_takeaways_look_right_on_paper(app: str, visit: Visit, theme: str) -> None:
-    page = visit(f"{app}/takeaways", theme=theme)
-    factor = card(page, "factor")
-    factor.get_by_role("button", name=claims["buttons"]["run"]).click()
-    expect(factor.locator("td").first).to_be_visible()
-    page.emulate_media(media="print", color_scheme=theme)  # type: ignore[arg-type]
+def all_others_can_be_run_at_once_and_each_shows_what_was_measured(page: Page) -> None:
+    page.get_by_role("button", name=claims["summary"]["all"]).click()
+    for claim in CLAIMS:
+        said = card(page, claim.name)
+        expect(said.locator(".claim .verdict")).to_have_text(re.compile(r"Your runs: .* by 1 run"))
+        expect(said.get_by_role("cell", name=re.compile(r"±")).first).to_be_visible()
+    expect(page.get_by_role("button", name=claims["summary"]["all"])).to_have_count(0)
+
+
+def it_looks_right_on_paper(page: Page, theme: Theme) -> None:
+    look_at(page, theme=theme)
+    wait_for_rest(page, "takeaways")
+    page.emulate_media(media="print", color_scheme=theme)
     for absent in ("stSidebar", "stButton", "stPageLink", "stHeader"):
         for part in page.get_by_test_id(absent).all():
             expect(part).to_be_hidden()
@@ -203,16 +202,14 @@ def test_the_takeaways_look_right_on_paper(app: str, visit: Visit, theme: str) -
     assert page.pdf(format="A4").count(b"/Type /Page\n") >= 2
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_both_pages_fit_a_phone(app: str, visit: Visit, theme: str) -> None:
-    page = visit(
-        f"{app}/temperature?v=1&seeds=5&prediction=skipped", width=390, height=844, theme=theme
-    )
-    wait_for_result(page)
-    go(page, "my_runs")
+def both_pages_fit_a_phone(page: Page) -> None:
     overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    kept(page, 1)
-    assert page.evaluate(overflow) <= 390
-    go(page, "takeaways")
-    expect(card(page, "temperature").locator("td").first).to_be_visible()
-    assert page.evaluate(overflow) <= 390
+    for theme in THEMES:
+        look_at(page, 390, 844, theme)
+        page.wait_for_function(f"{overflow} <= 390", polling=100)
+    go(page, "my_runs")
+    expect(page.get_by_text(runs["manage"]["choose"]).first).to_be_visible()
+    wait_for_rest(page, "my_runs")
+    for theme in THEMES:
+        look_at(page, 390, 844, theme)
+        page.wait_for_function(f"{overflow} <= 390", polling=100)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from kdcore.experiments.lab import EXPERIMENT, LabSettings
 from kdcore.take_home import as_onnx, as_script, metadata
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn
 from tests.browser.test_lab import wait_for_result
 
 
@@ -22,8 +22,8 @@ def download(page: Page, button: str, folder: Path) -> Path:
     return path
 
 
-def test_a_run_is_taken_home_from_the_lab(app: str, visit: Visit, tmp_path: Path) -> None:
-    page = visit(f"{app}/lab?v=1&temperature=2&alpha=0.1&student_hidden=16", width=1280)
+def test_a_run_is_taken_home_from_the_lab(go_on: GoOn, tmp_path: Path) -> None:
+    page = go_on("lab", "?v=1&temperature=2&alpha=0.1&student_hidden=16")
     wait_for_result(page)
     result = EXPERIMENT.run(LabSettings(temperature=2, alpha=0.1, student_hidden=(16,)))
     student, about = result.measured.networks["distilled"], metadata(result, "distilled")

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from pages.common.words import words
-from tests.browser.conftest import Visit
+from tests.browser.conftest import GoOn, look_at
 from tests.browser.test_lessons import wait_for_result
 
 PEN = words("on_policy")["pens"]["words"]
@@ -26,9 +26,16 @@ def switch(page: Page, name: str) -> None:
     page.get_by_test_id("stCheckbox").get_by_text(name).click()
 
 
-def test_the_pens_draw_together_and_can_be_stopped(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/on_policy?{FEW}&steps=500")
+def test_the_pens_draw(go_on: GoOn) -> None:
+    page = go_on("on_policy", f"?{FEW}&steps=500", still=False)
     wait_for_result(page)
+    they_draw_together_and_can_be_stopped(page)
+    look_at(page, 390, 844)
+    page.reload()
+    a_click_puts_them_there_and_less_motion_gets_the_whole_drawing(page)
+
+
+def they_draw_together_and_can_be_stopped(page: Page) -> None:
     assert points_drawn(page) == [1, 1, 1, 1]
     button = page.locator(".pen button")
     button.click()
@@ -44,12 +51,7 @@ def test_the_pens_draw_together_and_can_be_stopped(app: str, visit: Visit) -> No
     assert points_drawn(page) == stopped
 
 
-def test_a_click_puts_the_pens_there_and_less_motion_gets_the_whole_drawing(
-    app: str, visit: Visit
-) -> None:
-    page = visit(f"{app}/on_policy?{FEW}&steps=500", width=390)
-    page.emulate_media(reduced_motion="reduce")
-    page.reload()
+def a_click_puts_them_there_and_less_motion_gets_the_whole_drawing(page: Page) -> None:
     wait_for_result(page)
     plane = page.locator(".pen svg").first
     box = plane.bounding_box()
@@ -61,9 +63,9 @@ def test_a_click_puts_the_pens_there_and_less_motion_gets_the_whole_drawing(
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_noise_stands_beside_the_digits_and_can_be_taken_apart(app: str, visit: Visit) -> None:
+def test_noise_stands_beside_the_digits_and_can_be_taken_apart(go_on: GoOn) -> None:
     text = words("secret_in_noise")
-    page = visit(f"{app}/secret_in_noise?{FEW}&student_samples=2000")
+    page = go_on("secret_in_noise", f"?{FEW}&student_samples=3000")
     wait_for_result(page)
     expect(page.get_by_role("img", name=text["pictures"]["noise_image"])).to_have_count(8)
     expect(page.get_by_role("img", name=re.compile("^A handwritten"))).to_have_count(8)
@@ -72,9 +74,9 @@ def test_noise_stands_beside_the_digits_and_can_be_taken_apart(app: str, visit: 
     expect(page.locator(".claim")).to_have_count(claims + 1)
 
 
-def test_images_are_invented_on_request(app: str, visit: Visit) -> None:
+def test_images_are_invented_on_request(go_on: GoOn) -> None:
     text = words("without_data")
-    page = visit(f"{app}/without_data?{FEW}&student_samples=4000&steps=1")
+    page = go_on("without_data", f"?{FEW}&student_samples=3000&steps=1")
     wait_for_result(page)
     invented = page.get_by_role("img", name=re.compile("^The image invented for the digit"))
     expect(invented).to_have_count(0)
