@@ -125,59 +125,40 @@ def test_two_visitors_never_see_each_others_runs(app: str, visit: Visit, other: 
     assert {row["experiment"] for row in listed(one)} == {"temperature"}
 
 
-def test_the_claims_are_tested_answered_and_printed(app: str, visit: Visit) -> None:
+def test_a_claim_is_tested_answered_and_printed(app: str, visit: Visit) -> None:
     page = visit(f"{app}/takeaways")
     expect(page.locator(".claim")).to_have_count(len(CLAIMS))
-    a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(page)
-    an_answer_is_kept_while_the_visit_goes_on(page)
-    all_others_can_be_run_at_once_and_each_shows_what_was_measured(page)
+    a_claim_is_tested_by_its_button(page)
+    it_counts_when_its_question_is_answered_and_the_answer_is_kept(page)
     for theme in THEMES:
         it_looks_right_on_paper(page, theme)
     both_pages_fit_a_phone(page)
+    without_the_run_there_is_no_verdict(page)
 
 
-def a_claim_is_tested_by_its_button_and_its_verdict_turns_with_the_runs(page: Page) -> None:
-    deployment = card(page, "deployment")
-    verdict = deployment.locator(".claim .verdict")
-    expect(verdict).to_have_text(claims["verdicts"]["none"])
-    deployment.get_by_role("button", name=claims["buttons"]["run"]).click()
-    expect(verdict).to_have_text("Your runs: supported by 1 run.")
-    expect(deployment.locator(".claim.supported")).to_have_count(1)
-    expect(deployment.get_by_role("button", name=claims["buttons"]["ran"])).to_be_disabled()
-    count(page, 0)  # a claim run from here counts when its question is answered
-    expect(deployment.get_by_role("link")).to_be_visible()
-    # With as many labels as its teacher had, the student does not need the teacher.
-    run(page, "in_practice", "&labels=900")
-    expect(page.locator(".claim.contradicted")).to_be_visible()
-    go(page, "takeaways")
-    expect(verdict).to_have_text("Your runs: supported by 1 run, contradicted by 1 run.")
-    expect(deployment).to_contain_text("labels 100 where supported, 900 where contradicted")
-    # Deleting the run takes its verdict away again.
-    go(page, "my_runs")
-    delete(page, words("in_practice")["experiments"]["student-size"]["name"])
-    go(page, "takeaways")
-    expect(verdict).to_have_text("Your runs: contradicted by 1 run.")
+def a_claim_is_tested_by_its_button(page: Page) -> None:
+    factor = card(page, "factor")
+    expect(factor.locator(".claim .verdict")).to_have_text(claims["verdicts"]["none"])
+    factor.get_by_role("button", name=claims["buttons"]["run"]).click()
+    expect(factor.locator(".claim .verdict")).to_have_text(re.compile(r"Your runs: .* by 1 run"))
+    expect(factor.get_by_role("cell", name=re.compile(r"±")).first).to_be_visible()
+    expect(factor.get_by_role("button", name=claims["buttons"]["ran"])).to_be_disabled()
+    expect(page.get_by_role("button", name=claims["summary"]["all"])).to_be_enabled()
+    count(page, 0)
 
 
-def an_answer_is_kept_while_the_visit_goes_on(page: Page) -> None:
-    chosen, *others = words("balance")["claims"]["balance"]["answers"]
-    balance = card(page, "balance")
-    balance.locator("label").filter(has_text=chosen["text"]).click()
-    expect(balance).to_contain_text(chosen["feedback"])
+def it_counts_when_its_question_is_answered_and_the_answer_is_kept(page: Page) -> None:
+    factor, lesson = card(page, "factor"), words("anatomy")
+    chosen, *others = lesson["claims"]["factor"]["answers"]
+    factor.locator("label").filter(has_text=chosen["text"]).click()
+    expect(factor).to_contain_text(chosen["feedback"])
     for other in others:
-        expect(balance).not_to_contain_text(other["feedback"])
+        expect(factor).not_to_contain_text(other["feedback"])
+    count(page, 1)
     go(page, "my_runs")
+    kept(page, 1)
     go(page, "takeaways")
-    expect(balance).to_contain_text(chosen["feedback"])
-
-
-def all_others_can_be_run_at_once_and_each_shows_what_was_measured(page: Page) -> None:
-    page.get_by_role("button", name=claims["summary"]["all"]).click()
-    for claim in CLAIMS:
-        said = card(page, claim.name)
-        expect(said.locator(".claim .verdict")).to_have_text(re.compile(r"Your runs: .* by 1 run"))
-        expect(said.get_by_role("cell", name=re.compile(r"±")).first).to_be_visible()
-    expect(page.get_by_role("button", name=claims["summary"]["all"])).to_have_count(0)
+    expect(factor).to_contain_text(chosen["feedback"])
 
 
 def it_looks_right_on_paper(page: Page, theme: Theme) -> None:
@@ -213,3 +194,14 @@ def both_pages_fit_a_phone(page: Page) -> None:
     for theme in THEMES:
         look_at(page, 390, 844, theme)
         page.wait_for_function(f"{overflow} <= 390", polling=100)
+
+
+def without_the_run_there_is_no_verdict(page: Page) -> None:
+    look_at(page)
+    wait_for_rest(page, "my_runs")
+    page.get_by_role("button", name=runs["manage"]["clear"]).click()
+    page.get_by_role("button", name=runs["manage"]["clear_yes"]).click()
+    expect(page.get_by_text(runs["empty"])).to_be_visible()
+    go(page, "takeaways")
+    verdict = card(page, "factor").locator(".claim .verdict")
+    expect(verdict).to_have_text(claims["verdicts"]["none"])
