@@ -9,6 +9,7 @@ import torch
 from playwright.sync_api import Locator, Page, expect
 
 from kdcore.views.anatomy import Example, descend, loss_of
+from pages.common.words import words
 from tests.browser.conftest import GoOn, look_at, wait_for_rest
 
 TEACHER = (0, 1, 2, 8, -2, 4, 0, 1, 5, 2)
@@ -129,6 +130,7 @@ def logits_can_be_set_by_hand_and_nonsense_changes_nothing(page: Page) -> None:
 
 
 def the_code_beside_it_is_the_engines(page: Page) -> None:
+    page.get_by_text(words("anatomy")["code"]["heading"]).first.click()
     expect(page.get_by_text("kl_divergence(teacher_logits.detach()").first).to_be_attached()
     page.get_by_role("tab", name="soft_gradient").click()
     expect(page.get_by_text("difference.mul_(temperature)").first).to_be_visible()
