@@ -55,12 +55,13 @@ DEVICE_GIGABYTES = (0.5, 1, 2, 4, 8, 16, 32, 64)
 
 def show_elsewhere(words: dict[str, Any]) -> None:
     """Outside of this lab, folded: does a model fit, and what have others made of it?"""
-    for show, text, icon in (
-        (show_problem, words["problem"], ":material/memory:"),
-        (show_published, words["published"], ":material/library_books:"),
-    ):
-        with st.expander(text["heading"], icon=icon):
-            show(text)
+    with st.container(key="elsewhere"):
+        for show, text, icon in (
+            (show_problem, words["problem"], ":material/memory:"),
+            (show_published, words["published"], ":material/library_books:"),
+        ):
+            with st.expander(text["heading"], icon=icon):
+                show(text)
 
 
 def show_problem(text: dict[str, Any]) -> None:

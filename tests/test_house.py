@@ -137,7 +137,7 @@ def controls_of_pages() -> dict[str, Controls]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Controls, "__init__", remember)
-        patch.setattr(answer, "ask", lambda *_: answer.Answer(None))
+        patch.setattr(answer, "ask", lambda *_, **__: answer.Answer(None))
         for file in PAGES:
             page = page_of(file.stem).run()
             assert not page.exception

@@ -65,7 +65,7 @@ def open_page(name: str, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Open a page with all that it can train on it, each run done at once and listened to."""
     seen = Seen()
 
-    def ask(experiment: Any, settings: Callable[[], Any], *_: Any) -> Answer[Any, Any]:
+    def ask(experiment: Any, settings: Callable[[], Any], *_: Any, **__: Any) -> Answer[Any, Any]:
         with seen.run(), short_lessons():
             return Answer(experiment.run(as_small_as_can_be(settings(), LITTLE)))
 

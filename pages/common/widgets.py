@@ -354,6 +354,8 @@ class Controls:
 
     def _is_offered(self, name: str) -> bool:
         """Say whether a control stands where it can be set."""
+        if isinstance(self._controls[name], Several):
+            return True  # what is too many or too few is said on the page
         try:
             return self._controls[name].read(self.text(name))[1] is None
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError):

@@ -25,8 +25,15 @@ def cost_table(page: Page) -> list[list[str]]:
     ]
 
 
+def unfold(page: Page, heading: str) -> None:
+    """Open what is folded away under a heading."""
+    page.get_by_test_id("stExpander").filter(has_text=heading).locator("summary").first.click()
+
+
 def test_what_is_published_stands_before_the_prediction(go_on: GoOn) -> None:
     page = go_on("in_practice", "?v=1&prediction=")
+    unfold(page, TEXT["problem"]["heading"])
+    unfold(page, TEXT["published"]["heading"])
     each_system_has_its_source(page)
     the_chart_shows_sizes_that_can_be_compared(page)
     a_model_that_does_not_fit_does_so_with_fewer_parameters(page)
@@ -82,7 +89,9 @@ def the_page_says_what_was_weighed_and_what_the_times_include(page: Page) -> Non
     teacher, student, _ = rows[ROWS["accuracy"]]
     assert re.fullmatch(percent, teacher)
     assert re.fullmatch(f"{percent}; on hard labels {percent}", student)
-    expect(page.get_by_text("What the times include:")).to_be_visible()
+    unfold(page, TEXT["cost"]["included_heading"])
+    included = TEXT["cost"]["included"].split("{")[0].replace("*", "")
+    expect(page.get_by_text(included)).to_be_visible()
     expect(
         page.get_by_text(re.compile(r"measured here at \d\d:\d\d:\d\d · threads: 1 "))
     ).to_be_visible()

@@ -37,6 +37,7 @@ def the_sampler_moves_and_can_be_stopped(lesson: Page) -> None:
     ):
         expect(lesson.get_by_text(claim)).to_be_visible()
     expect(lesson.get_by_text("by the formula")).to_have_count(2)
+    lesson.emulate_media(reduced_motion="no-preference")
     sampler = lesson.locator(".speculation")
     button(sampler, "Play").click()
     expect(sampler).to_have_attribute("data-at", "3")
