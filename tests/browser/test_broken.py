@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from kdcore.broken.recipes import BUGS
 from kdcore.experiments.broken import CASES
 from pages.common.words import words
-from tests.browser.conftest import GoOn
+from tests.browser.conftest import GoOn, wait_for_rest
 
 TEXT = words("broken")
 FEW = "v=1&seeds=5"
@@ -38,6 +38,7 @@ def test_a_case_is_answered_wrong_then_right_and_a_reload_finds_the_score(go_on:
     assert not any(name in page.url for name in BUGS)
 
     # A setting changes the run, and the symptom is measured anew.
+    wait_for_rest(page)
     before = page.locator(".st-key-verdict table").inner_text()
     page.get_by_role("button", name=TEXT["cases"][bug]["button"], exact=True).click()
     expect(page.locator(".st-key-verdict table")).not_to_have_text(before, use_inner_text=True)
