@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -190,3 +191,16 @@ def test_large_runs_leave_room_for_small_ones() -> None:
     assert room.fits(650, 0)
     assert not room.fits(650, 0, is_large=True)
     assert (room.at_best(), room.at_best(is_large=True)) == (650, 550)
+
+
+def test_garbage_is_collected_every_other_second_however_often_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    collected: list[float] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(now[0]))
+    garbage = machine.Collector(lambda: now[0])
+    for second in (0.5, 1.9, 2.0, 2.1, 3.9, 4.0, 9.0, 10.9, 11.0):
+        now[0] = second
+        garbage.collect()
+    assert collected == [2.0, 4.0, 9.0, 11.0]

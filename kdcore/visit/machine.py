@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ WORKER_BYTES = 96 * 2**20
 #: A parameter of glibc's ``mallopt`` (malloc.h) and what it is set to.
 _M_ARENA_MAX = -8
 ARENAS = 2
+
+#: So long garbage may lie.
+COLLECT_SECONDS = 2.0
 
 
 def workers(root: Path = Path("/")) -> int:
@@ -164,6 +168,29 @@ def tame_malloc() -> bool:
     """
     libc = _glibc()
     return libc is not None and bool(libc.mallopt(_M_ARENA_MAX, ARENAS))
+
+
+class Collector:
+    """Collects garbage now and then, whoever asks, however often.
+
+    What visitors leave behind, tensors of their results with it, lies in circles that Python by
+    itself would look for far too seldom: it counts objects, not bytes. To look for them after each
+    page takes longer than to draw it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock() + COLLECT_SECONDS
+
+    def collect(self) -> None:
+        """Collect garbage, if that was not done just now."""
+        if self._clock() < self._next:
+            return
+        gc.collect()
+        self._next = self._clock() + COLLECT_SECONDS
+
+
+garbage = Collector()
 
 
 def give_back() -> None:

@@ -47,6 +47,7 @@ def navigate() -> None:
                 _show_way_on()
                 raise
             _show_way_on()
+    machine.garbage.collect()
 
 
 def page(name: str) -> dict[str, Any]:
