@@ -173,10 +173,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def cold_app() -> Iterator[str]:
+def cold_app(tab: Tab) -> Iterator[str]:
     """An app that nobody has visited yet."""
     with running_app() as address:
         yield address
+        tab.page.goto("about:blank")  # before the app goes: what it still asks for would fail
 
 
 class Tab:
