@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.load import Host, running_app
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 #: What the issue on the course allows: seconds, on a warm server.
@@ -34,32 +33,6 @@ ALLOWED = 1.0
 #: The bars that the hard label and the teacher are drawn as; the second block is the last to come.
 FIRST, LAST = ".st-key-start-label .columns", ".st-key-start-teacher .columns"
 PATIENCE_MS = 120_000
-
-
-@contextmanager
-def running_app() -> Iterator[str]:
-    """Start the app as the README does; give its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    process = subprocess.Popen(
-        [*command, f"--server.port={port}", "--server.address=127.0.0.1"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        while process.poll() is None:
-            with suppress(OSError):
-                urllib.request.urlopen(f"{address}/_stcore/health").close()
-                break
-            time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def wait_of_a_stranger(browser: Browser, address: str) -> tuple[float, float]:
@@ -84,16 +57,13 @@ def main() -> None:
     parser.add_argument("--address", help="of an app that runs already")
     chosen = parser.parse_args()
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    started = running_app() if chosen.address is None else None
-    with sync_playwright() as playwright:
+    app = running_app(Host()) if chosen.address is None else nullcontext(None)
+    with sync_playwright() as playwright, app as started:
+        address = chosen.address if started is None else f"http://127.0.0.1:{started[0]}"
         browser = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
         )
-        if started is None:
-            waits = waits_of(browser, chosen.address, chosen.times)
-        else:
-            with started as address:
-                waits = waits_of(browser, address, chosen.times)
+        waits = waits_of(browser, address, chosen.times)
         browser.close()
     print(f"allowed: {ALLOWED:g} s to the first picture, on a warm server")
     for name, column in (("first picture", waits[:, 0]), ("all of it", waits[:, 1])):

@@ -44,6 +44,10 @@ class Interval:
         """Return the interval in another unit, such as percent with a factor of 100."""
         return Interval(factor * self.mean, factor * self.half_width, self.n)
 
+    def signed(self, digits: int) -> str:
+        """Write a difference with its sign, such as ``−0.018 ± 0.006``."""
+        return f"{self.mean:+.{digits}f} ± {self.half_width:.{digits}f}".replace("-", "−")
+
 
 def mean_interval(values: ArrayLike) -> Interval:
     """Return the mean of one value per seed with its 95 % t-interval.

@@ -22,14 +22,11 @@ from kdcore.experiments.broken import (
 from kdcore.experiments.result import Result, Row
 from kdcore.figures import exam_figure
 from kdcore.statistics import Interval, verdict
-from pages.common import answer, charts, frame, jobs, visit
+from pages.common import answer, charts, exam, frame, jobs
 from pages.common.lesson import bring_into_view, provenance_of, show_seeds
 from pages.common.widgets import Controls, Named, control_of
 
 Run = Result[BrokenSettings, MeasuredBroken]
-
-#: What is kept of a case that was shown instead of found.
-SHOWN = len(SUSPECTS)
 
 #: What may be set once a case is answered.
 TRIED = ("temperature", "alpha", "labels")
@@ -40,31 +37,9 @@ words = frame.page("broken")
 # -------------------------------------------------------------------------------- what is kept
 
 
-def key_of(case: int, what: str = "") -> str:
-    """Return the name under which the answer to a case is kept; which bug it is it does not say."""
-    return f"broken-{case}{what}"
-
-
-def named(case: int) -> int | None:
-    """Return the suspect that was named last, by its place in the list; none before that."""
-    return visit.kept().answers.get(key_of(case))
-
-
-def is_found(case: int) -> bool:
-    """Return whether the bug of a case was named."""
-    return named(case) == SUSPECTS.index(CASES[case - 1])
-
-
-def is_over(case: int) -> bool:
-    """Return whether a case was found, or shown."""
-    return is_found(case) or named(case) == SHOWN
-
-
 def name_it(case: int, suspect: int) -> None:
-    """Keep an answer, and how often one was given."""
-    kept = visit.kept().answers
-    kept[key_of(case)] = suspect
-    kept[key_of(case, "-looks")] = min(kept.get(key_of(case, "-looks"), 0) + 1, 99)
+    """Keep an answer, and bring the eye to what is said of it."""
+    exam.name_it(case, suspect)
     st.session_state[controls.key("bring")] = True
 
 
@@ -75,20 +50,12 @@ def lock(case: int, key: str) -> None:
         name_it(case, SUSPECTS.index(chosen))
 
 
-def score() -> dict[str, int]:
-    """Return how many bugs were found, and how many of them at the first look."""
-    found = [case for case in numbers if is_found(case)]
-    looks = [visit.kept().answers.get(key_of(case, "-looks"), 1) for case in found]
-    return {"found": len(found), "first": looks.count(1), "cases": len(CASES)}
-
-
 def label_of(case: int) -> str:
     """Write the number of a case with what has become of it."""
-    state = "found" if is_found(case) else "shown" if is_over(case) else "open"
+    state = "found" if exam.is_found(case) else "shown" if exam.is_over(case) else "open"
     return str(words["case"][state].format(case=case))
 
 
-numbers = range(1, len(CASES) + 1)
 known = BrokenSettings.parameters()
 controls = Controls(
     "broken",
@@ -97,7 +64,7 @@ controls = Controls(
             "case",
             words["case"]["label"],
             words["case"]["help"],
-            {str(case): label_of(case) for case in numbers},
+            {str(case): label_of(case) for case in exam.NUMBERS},
             "1",
             as_tabs=True,
         ),
@@ -236,14 +203,16 @@ def ask(case: int, over: bool) -> None:
                     on_click=lock,
                     args=(case, key),
                 )
-                st.button(text["reveal"], type="tertiary", on_click=name_it, args=(case, SHOWN))
+                st.button(
+                    text["reveal"], type="tertiary", on_click=name_it, args=(case, exam.SHOWN)
+                )
         refute(case)
 
 
 def refute(case: int) -> None:
     """Say why the suspect named last is not the bug."""
-    last = named(case)
-    if last is None or last >= len(SUSPECTS) or is_over(case):
+    last = exam.named(case)
+    if last is None or last >= len(SUSPECTS) or exam.is_over(case):
         return
     suspect = words["suspects"][SUSPECTS[last]]
     said = words["ask"]["wrong"].format(bug=suspect["text"], feedback=suspect["feedback"])
@@ -255,9 +224,9 @@ def show_answer(case: int, run: Run) -> None:
     text, bug = words["symptom"], words["cases"][CASES[case - 1]]
     in_effect = run.measured.alpha_in_effect
     why = bug["why"].format(alpha_in_effect="" if in_effect is None else f"{in_effect:.2f}")
-    said = words["ask"]["right" if is_found(case) else "shown"]
+    said = words["ask"]["right" if exam.is_found(case) else "shown"]
     name = words["suspects"][CASES[case - 1]]["text"]
-    show = st.success if is_found(case) else st.info
+    show = st.success if exam.is_found(case) else st.info
     show(said.format(bug=name, why=why), icon=":material/bug_report:")
     st.subheader(text["heading"], anchor=False)
     left, right = st.columns([5, 6], gap="large")
@@ -317,9 +286,7 @@ def difference_in(figure: str, paired: Interval | None) -> str:
         return "–"
     if figure in ("student_accuracy", "agreement"):
         return unbroken(points(paired))
-    digits = 2 if paired.half_width >= 0.02 else 3
-    sign = "−" if paired.mean < 0 else "+"
-    return unbroken(f"{sign}{abs(paired.mean):.{digits}f} ± {paired.half_width:.{digits}f}")
+    return unbroken(paired.signed(2 if paired.half_width >= 0.02 else 3))
 
 
 def show_again(case: int) -> None:
@@ -348,7 +315,7 @@ def show_end() -> None:
     """The score, when all cases are over."""
     text = words["end"]
     st.subheader(text["heading"], anchor=False)
-    st.markdown(text["text"].format(**score()))
+    st.markdown(text["text"].format(**exam.score()))
     st.markdown(text["lesson"])
     for page, label in text["links"].items():
         frame.page_link(page, label)
@@ -364,11 +331,11 @@ with st.container(key="exam-head", gap=None):
     bring_into_view("st-key-exam-head", controls.key("bring-head"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls.show("case")
-        any_answer = any(named(each) is not None for each in numbers)
-        st.markdown(words["score"]["text" if any_answer else "begun"].format(**score()))
+        any_answer = any(exam.named(each) is not None for each in exam.NUMBERS)
+        st.markdown(words["score"]["text" if any_answer else "begun"].format(**exam.score()))
 controls.write_address()
 
-bug, over = CASES[case - 1], is_over(case)
+bug, over = CASES[case - 1], exam.is_over(case)
 answered = answer.ask(
     EXPERIMENT,
     lambda: controls.settings(BrokenSettings, bug=bug),
@@ -400,7 +367,9 @@ with st.container(key="answer"):
             show_answer(case, run)
         show_again(case)
 if over:
-    following = [each for each in (*numbers[case:], *numbers[: case - 1]) if not is_over(each)]
+    following = [
+        each for each in (*exam.NUMBERS[case:], *exam.NUMBERS[: case - 1]) if not exam.is_over(each)
+    ]
     if following:
         st.button(words["again"]["next"], type="primary", on_click=go_to, args=(following[0],))
     else:

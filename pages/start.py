@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from html import escape
 
 import streamlit as st
 from torch import Tensor
@@ -61,8 +60,7 @@ controls.show_notes()
 
 def say_where_from(result: AnyResult) -> None:
     """Say where figures come from; the terms in it are explained where they first stand."""
-    said = glossary.explained(escape(provenance_of(result)))
-    st.html(f'<p class="provenance">{said}</p>', width="content")
+    charts.provenance(provenance_of(result), glossary.explained)
 
 
 def percent(share: float) -> str:

@@ -9,10 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.experiments import EXPERIMENTS
-from kdcore.experiments.broken import CASES, SUSPECTS
 from kdcore.visit.evidence import CLAIMS, claims_tested, on_claim, overall
 from kdcore.visit.runs import Run
-from pages.common import charts, course, frame, visit
+from pages.common import charts, course, exam, frame, visit
 from pages.common import run_words as called
 from pages.common.components import component
 from pages.common.widgets import Controls
@@ -49,13 +48,9 @@ def show_unread() -> None:
 
 def show_exam() -> None:
     """How many bugs were found in the exam, and the way there."""
-    text, answers = words["exam"], visit.kept().answers
-    found = sum(
-        answers.get(f"broken-{case}") == SUSPECTS.index(bug)
-        for case, bug in enumerate(CASES, start=1)
-    )
+    text, score = words["exam"], exam.score()
     st.subheader(text["heading"], anchor=False)
-    st.markdown(text["found" if found else "open"].format(found=found, cases=len(CASES)))
+    st.markdown(text["found" if score["found"] else "open"].format(**score))
     frame.page_link("broken", words_of("broken")["menu"])
 
 

@@ -5,12 +5,14 @@ The app itself is opened in a browser in ``tests/browser``; here the pages run w
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from kdcore.visit import machine
 from pages.common import course
 from pages.common.words import words
 from tests.small import small_runs
@@ -64,3 +66,16 @@ def test_a_prediction_changed_and_locked_at_once_is_the_one_chosen_last() -> Non
     (lock,) = [each for each in page.button if each.label == words("lesson")["lock"]]
     lock.click().run()
     assert page.query_params["prediction"] in (second, [second])
+
+
+def test_whoever_draws_a_page_sees_to_the_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(machine.garbage, "collect", lambda: asked.append("now"))
+    page = AppTest.from_file(str(ROOT / "door.py"), default_timeout=300).run()
+    assert not page.exception
+    assert asked == ["now"]
+
+
+def test_streamlit_collects_no_garbage_of_its_own() -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+    assert settings["runner"]["postScriptGC"] is False

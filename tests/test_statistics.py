@@ -356,3 +356,11 @@ def test_one_seed_says_nothing_of_the_spread_of_a_bootstrapped_figure() -> None:
 def test_a_bootstrap_needs_seeds_and_draws(values: object, draws: int) -> None:
     with pytest.raises(ValueError, match="at least one seed and one draw"):
         bootstrap_interval(values, ratio, draws, generator(0, "bootstrap"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mean", "digits", "written"),
+    [(-0.0184, 3, "−0.018 ± 0.006"), (0.0184, 2, "+0.02 ± 0.01"), (12.3, 0, "+12 ± 0")],
+)
+def test_a_difference_is_written_with_its_sign(mean: float, digits: int, written: str) -> None:
+    assert Interval(mean, 0.006, 10).signed(digits) == written

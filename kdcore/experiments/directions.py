@@ -237,7 +237,7 @@ def validity_for_variety(result: AnyResult) -> Judgement:
             "reverse": f"{mixes[reverse]:g}",
             "forward_words": f"{rows[forward]['effective_words']:.0f}",
             "reverse_words": f"{rows[reverse]['effective_words']:.0f}",
-            "words": f"{words.mean:+.0f} ± {words.half_width:.0f}".replace("-", "−"),
+            "words": words.signed(0),
         },
     )
 

@@ -266,8 +266,7 @@ def own_drawings_help(result: AnyResult) -> Judgement:
     """
     fewer = lower_by(result, "left_lane", "on-policy", "off-policy")
     same = lower_by(result, "kl_teacher_path", "on-policy", "off-policy")
-    lower = f"{same.mean:+.3f} ± {same.half_width:.3f}".replace("-", "−")
-    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": lower})
+    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": same.signed(3)})
 
 
 def own_drawings_beat_jitter(result: AnyResult) -> Judgement:

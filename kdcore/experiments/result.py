@@ -374,3 +374,19 @@ def entropy_curve(teacher_logits: Tensor, temperatures: Sequence[float]) -> Meas
         list(temperatures),
         [mean_interval(soft_label_entropy(teacher_logits, value)) for value in temperatures],
     )
+
+
+def furthest_above_its_teacher(result: AnyResult) -> int | None:
+    """Return the row whose student ends furthest above its teacher's accuracy; None if none does.
+
+    Above is one whose whole interval is. Those who hear no teacher are left out: that they differ
+    from one is no surprise.
+    """
+    above = {
+        place: row["student_accuracy"] - row["teacher_accuracy"]
+        for place, row in enumerate(result.rows)
+        if row.get("verdict") is not None
+        and row.get("teacher_accuracy") is not None
+        and result.interval(row).low > row["teacher_accuracy"]
+    }
+    return max(above, key=above.__getitem__, default=None)

@@ -167,7 +167,7 @@ def better_draft(result: AnyResult) -> Judgement:
         from_verdict(verdict(gain)),
         gain,
         {
-            "more": f"{gain.mean:+.2f} ± {gain.half_width:.2f}".replace("-", "−"),
+            "more": gain.signed(2),
             "hard": f"{hard['tokens_per_call']:.2f}",
             "soft": f"{soft['tokens_per_call']:.2f}",
             "hard_accepted": f"{100 * hard['acceptance']:.1f}",

@@ -83,17 +83,6 @@ def resident_bytes(root: Path = Path("/")) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
-@cache
-def set_modules_aside() -> None:
-    """Exempt what is there now, once, from the collection of garbage.
-
-    The modules of torch, pandas and Plotly are a quarter of a million objects that never go; to
-    look through them takes longer than to draw a page, and while it lasts nobody else runs.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 # --------------------------------------------------------------------------------- control groups
 
 
@@ -168,6 +157,17 @@ def tame_malloc() -> bool:
     """
     libc = _glibc()
     return libc is not None and bool(libc.mallopt(_M_ARENA_MAX, ARENAS))
+
+
+@cache
+def set_modules_aside() -> None:
+    """Exempt what is there now, once, from the collection of garbage.
+
+    The modules of torch, pandas and Plotly are a quarter of a million objects that never go; to
+    look through them takes longer than to draw a page, and while it lasts nobody else runs.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Collector:

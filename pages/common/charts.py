@@ -100,9 +100,12 @@ def points(gain: float, half_width: float) -> str:
     return f"{sign}{100 * abs(gain):.1f} ± {100 * half_width:.1f}"
 
 
-def provenance(text: str) -> None:
-    """Show the small mark that says where figures come from."""
-    st.html(f'<p class="provenance">{escape(text)}</p>', width="content")
+def provenance(text: str, explain: Callable[[str], str] = str) -> None:
+    """Show the small mark that says where figures come from.
+
+    ``explain`` adds what terms mean to its markup, where they first stand on a page.
+    """
+    st.html(f'<p class="provenance">{explain(escape(text))}</p>', width="content")
 
 
 def placeholder(height: int) -> None:

@@ -97,10 +97,10 @@ def finish(name: str) -> None:
 def show_way() -> None:
     """Show in the sidebar the whole course: what is done, and how long the rest takes."""
     text, done = words("frame")["way"], visit.kept().done
-    shown = (set(done), visit.claims_tested())
-    if st.session_state.get(_WAY_SHOWN) == shown:
+    tested = visit.claims_tested()
+    if st.session_state.get(_WAY_SHOWN) == (done, tested):
         return
-    st.session_state[_WAY_SHOWN] = shown
+    st.session_state[_WAY_SHOWN] = set(done), tested
     with st.session_state[_WAY].container(gap=None):
         for chapter, entries in course.chapters().items():
             st.html(f'<p class="chapter">{escape(words("frame")["chapters"][chapter])}</p>')
@@ -113,7 +113,7 @@ def show_way() -> None:
                     width="stretch",
                 )
         takeaways = _page(course.entry("takeaways"), "takeaways")
-        st.page_link(takeaways, label=shown[1], help=visit.claims_named())
+        st.page_link(takeaways, label=tested, help=visit.claims_named())
 
 
 def _leave_for(name: str) -> None:

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from kdcore.claims import ClaimVerdict
-from kdcore.experiments.result import AnyResult, Experiment, M, Result, S
+from kdcore.experiments.result import (
+    AnyResult,
+    Experiment,
+    M,
+    Result,
+    S,
+    furthest_above_its_teacher,
+)
 from kdcore.figures import add_ghost, live_curves_figure
 from kdcore.settings import TEACHER_HIDDEN, CheckedSettings, Parameter
 from kdcore.take_home import as_script, has_script
@@ -475,20 +482,10 @@ class Lesson:
 
 
 def above_its_teacher(result: AnyResult) -> str:
-    """Say in a run's figures which student ends furthest above its teacher; nothing if none does.
-
-    Above is one whose whole interval is. That of the students who hear no teacher is no surprise.
-    """
-    found = [
-        (row["student_accuracy"] - row["teacher_accuracy"], place, row)
-        for place, row in enumerate(result.rows)
-        if row.get("verdict") is not None
-        and row.get("teacher_accuracy") is not None
-        and result.interval(row).low > row["teacher_accuracy"]
-    ]
-    if not found:
+    """Say in figures which student of a run ends furthest above its teacher, if one does."""
+    if (place := furthest_above_its_teacher(result)) is None:
         return ""
-    _, place, row = max(found, key=lambda each: each[0])
+    row = result.rows[place]
     condition = summarise(result).conditions[place]
     return str(words("lesson")["run"]["above_teacher"]).format(
         condition=called.condition(condition, result.name),
