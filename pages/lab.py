@@ -99,12 +99,16 @@ with st.container(key="controls"):
 controls.write_address()
 
 
-answered = ask_lab(lambda: controls.settings(LabSettings), controls)
-lab = answered.result.measured if answered.result else None
-
 # -------------------------------------------------------------------- the bars and the figures
 
 left, right = st.columns([7, 5], gap="large")
+with right:
+    figures, below = st.container(), st.container(key="provenance")
+with below:
+    show_seeds(controls, "student_samples", "seeds")
+    progress = st.empty()
+answered = ask_lab(lambda: controls.settings(LabSettings), controls, progress)
+lab = answered.result.measured if answered.result else None
 with left:
     live_bars(
         controls,
@@ -112,13 +116,12 @@ with left:
         words["bars"],
         stale=answered.stale,
     )
-with right:
+with figures:
     cards.accuracies(lab, words["results"], answered.stale)
-    with st.container(key="provenance"):
-        show_seeds(controls, "student_samples", "seeds")
-        if answered.result and not answered.stale:
-            charts.provenance(provenance_of(answered.result))
-        answered.follow(jobs.show_progress)
+with below:
+    if answered.result and not answered.stale:
+        charts.provenance(provenance_of(answered.result))
+    answered.follow(jobs.show_progress)
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -39,6 +39,8 @@ TOGETHER_SHARE = 1 / 8
 #: Workers share what waits. With more than so many a run costs hardly less than with so many, and
 #: with fewer it costs more.
 TOGETHER_AT_LEAST = 8
+#: Among so many of those that wait a run's company is chosen: it takes the square of their number.
+COMPANY_CHOSEN_AMONG = 120
 #: What may wait to be done ahead of need; the oldest makes room.
 MOST_AHEAD = 16
 #: Share of its worker's time that a large run gives to small ones while any wait.
@@ -485,18 +487,23 @@ class JobPool:
     ) -> Sequence[Job[Any]]:
         """Return a job that can start, and those that are better run with it.
 
-        Who has most in common with it comes first, such as its teacher: a worker that trains these
-        spares the other workers the same. All else being equal the line's order holds.
+        Each next one has most in common with one that goes already, such as its teacher: a worker
+        that trains these spares the other workers the same. All else being equal the line's order
+        holds.
         """
         company = [first]
         if first.kind is None or first.is_large:
             return company
         alike = [job for job in order if job.kind == first.kind and not job.is_large]
-        alike.sort(key=lambda job: _in_common(first.traits, job.traits), reverse=True)
         most = max(TOGETHER_AT_LEAST, -(-len(alike) // self.workers))
-        for job in alike:
-            if job is first:
-                continue
+        alike.remove(first)
+        # What each has in common with whom it has most in common with among those who go.
+        nearest = dict.fromkeys(alike[:COMPANY_CHOSEN_AMONG], 0)
+        while nearest:
+            for job in nearest:
+                nearest[job] = max(nearest[job], _in_common(company[-1].traits, job.traits))
+            job = max(nearest, key=nearest.__getitem__)
+            del nearest[job]
             memory = _Turn([*company, job]).memory
             if (
                 len(company) >= most

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import streamlit as st
 
@@ -22,6 +22,9 @@ from kdcore.visit.runs import Run, summarise
 from pages.common import frame, jobs, visit
 from pages.common.widgets import Controls
 from pages.common.words import say, words
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 _TAKEN = "runs.taken"
 
@@ -54,10 +57,12 @@ def ask(
     controls: Controls,
     place: str | None = None,
     seen: bool = True,
+    progress: DeltaGenerator | None = None,
 ) -> Answer[S, M]:
     """Ask for a run and take one look at it.
 
-    Where it cannot be run the learner is told why, and the last result of its place stays.
+    Where it cannot be run the learner is told why, and the last result of its place stays. Where
+    the page stands on the screen with such a result, it is left there until the new one has come.
 
     Parameters
     ----------
@@ -69,8 +74,12 @@ def ask(
     seen
         Whether the learner has asked for it, so that it counts for the claims. What a page trains
         unasked counts once its question is answered.
+    progress
+        An empty place to say how far the run has got while the page is left as it stands; here
+        unless given.
     """
     place = place or experiment.name
+    progress = progress or st.empty()
     slot = _slot(place, controls)
     last: Result[S, M] | None = st.session_state.get(slot)
     try:
@@ -80,6 +89,8 @@ def ask(
             _offer_again(slot)
             return Answer(last)
         job = jobs.request(f"{controls.page}.{place}", experiment.run, wanted)
+        if last is not None and frame.stands(controls.page):
+            jobs.stay(job, progress)
         look = job.look()
         if look.state == "done":
             last = st.session_state[slot] = look.result
@@ -120,10 +131,12 @@ def _offer_again(slot: str) -> None:
 
 
 def ask_lab(
-    settings: Callable[[], LabSettings], controls: Controls
+    settings: Callable[[], LabSettings],
+    controls: Controls,
+    progress: DeltaGenerator | None = None,
 ) -> Answer[LabSettings, MeasuredLab]:
     """Ask for a run of the Lab."""
-    return ask(LAB, settings, controls)
+    return ask(LAB, settings, controls, progress=progress)
 
 
 def keep(result: AnyResult, page: str, address: Mapping[str, str], seen: bool = True) -> Run:

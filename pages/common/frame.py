@@ -25,6 +25,7 @@ PAGES = Path(__file__).resolve().parents[1]
 
 _NAVIGATED = "frame.navigated"
 _NAME = "frame.page"
+_STANDS = "frame.stands"
 _WAY = "frame.way"
 _WAY_SHOWN = "frame.way-shown"
 _ENTRIES = "frame.entries"
@@ -47,6 +48,7 @@ def navigate() -> None:
                 _show_way_on()
                 raise
             _show_way_on()
+            st.session_state[_STANDS] = st.session_state[_NAME]
     machine.garbage.collect()
 
 
@@ -77,6 +79,11 @@ def page(name: str) -> dict[str, Any]:
     with title:
         glossary.markdown(question)
     return text
+
+
+def stands(name: str) -> bool:
+    """Say whether a page is on the screen, as it was drawn to its end before."""
+    return bool(st.session_state.get(_STANDS) == name)
 
 
 def page_link(name: str, label: str, address: Mapping[str, str] | None = None) -> None:
@@ -120,6 +127,8 @@ def _leave_for(name: str) -> None:
     """Note where we are. A page that asks for no prediction is done when one goes on from it."""
     left = st.session_state.get(_NAME)
     st.session_state[_NAME] = name
+    if left != name:
+        st.session_state[_STANDS] = None
     if left is not None and left != name and not course.is_lesson(left):
         visit.kept().done.add(left)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Mapping
 from itertools import count
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 from streamlit import runtime
@@ -15,10 +16,18 @@ from kdcore.visit.jobs import Job, JobPool, shared_pool
 from pages.common import turns
 from pages.common.words import words
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 ResultT = TypeVar("ResultT")
 
-#: A run that is done within this time appears at once; a longer one is followed by polling.
+#: A run that is done within this time appears at once; of a longer one something is shown.
 PATIENCE_SECONDS = 0.8
+#: So long a page that has a result on the screen already leaves it there and waits for the next
+#: one: to draw it once more as it was costs as much as to draw what is to come.
+STAY_SECONDS = 10.0
+#: How often it looks meanwhile, and hears of another click.
+LOOK_SECONDS = 0.5
 POLL_SECONDS = 0.5
 #: In the queue there is less to see, and thirty who look twice a second cost as much as a training.
 POLL_SECONDS_IN_QUEUE = 1.5
@@ -70,6 +79,21 @@ def request(
     if job.look().state in ("waiting", "running", "done"):
         st.session_state[slot] = job
     return job
+
+
+def stay(job: Job[Any], place: DeltaGenerator) -> None:
+    """Wait for a job on a page that stands on the screen, with its progress in a place of its own.
+
+    What this run of the page has not drawn yet stays as the last one drew it, and faded. A click
+    ends the wait: the page is then run anew.
+    """
+    until = time.monotonic() + STAY_SECONDS
+    with turns.lent():
+        while job.look().is_under_way and time.monotonic() < until:
+            with place.container():
+                show_progress(job)
+            job.wait(LOOK_SECONDS)
+    place.empty()
 
 
 def follow(job: Job[Any], show: Callable[[Job[Any]], None]) -> None:

@@ -40,6 +40,7 @@ from pages.common.words import words
 if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
+    from streamlit.delta_generator import DeltaGenerator
 
 #: What every lesson lets a learner change besides its own controls, where its settings have it.
 COMMON = ("student_samples", "seeds")
@@ -197,7 +198,7 @@ class Lesson:
                 self.step(2, "run")
                 beside = st.container()
             bring_into_view("st-key-result-head", self.controls.key("bring"))
-        answered = self._ask(experiment, settings or self.settings)
+        answered = self._ask(experiment, settings or self.settings, beside.empty())
         result = self._result = answered.result
         # Beside a result there are no live curves, which would push it away.
         with st.container(key=f"run-{experiment.name}") if result is None else beside:
@@ -220,9 +221,10 @@ class Lesson:
 
         ``meanwhile`` draws what is to be seen of the running job in place of learning curves.
         """
-        answered = self._ask(experiment, settings)
+        place = st.container(key=f"run-{experiment.name}")
+        answered = self._ask(experiment, settings, place.empty())
         result = answered.result
-        with st.container(key=f"run-{experiment.name}"):
+        with place:
             # Live curves only where nothing stands below that they would push away.
             answered.follow(
                 meanwhile
@@ -232,8 +234,10 @@ class Lesson:
                 self._provenance_of_table(result)
         return result
 
-    def _ask(self, experiment: Experiment[S, M], settings: Callable[[], S]) -> Answer[S, M]:
-        answered: Answer[S, M] = answer.ask(experiment, settings, self.controls)
+    def _ask(
+        self, experiment: Experiment[S, M], settings: Callable[[], S], progress: DeltaGenerator
+    ) -> Answer[S, M]:
+        answered: Answer[S, M] = answer.ask(experiment, settings, self.controls, progress=progress)
         self._first_run = self._first_run or experiment.name
         self._stale = answered.stale
         return answered
