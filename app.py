@@ -5,6 +5,11 @@ from kdcore.visit import machine
 
 machine.tame_malloc()
 
+from kdcore.visit import processes
+
+# Before this process has threads that a forked one would miss; what is imported by now is shared.
+processes.prepare()
+
 import streamlit as st
 from starlette.middleware import Middleware
 

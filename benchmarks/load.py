@@ -258,6 +258,26 @@ def looked_up(pid: int, name: str) -> int:
     return 0
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and all that it has started, or that these have."""
+    found = [pid]
+    for parent in found:
+        with suppress(OSError):
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def held(pid: int) -> int:
+    """Return the MB that a process and its children hold, what they share counted once."""
+    kilobytes = 0
+    for each in family(pid):
+        with suppress(OSError):
+            rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
+            kilobytes += int(re.search(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)[1])  # type: ignore[index]
+    return kilobytes // 1024
+
+
 class Watch:
     """Looks at the app's memory and threads while a scene goes on."""
 
@@ -269,13 +289,13 @@ class Watch:
     async def look(self) -> None:
         """Look twice a second until cancelled."""
         while True:
-            self.memory.append(looked_up(self._pid, "VmRSS"))
+            self.memory.append(held(self._pid))
             self.threads = max(self.threads, looked_up(self._pid, "Threads"))
             await asyncio.sleep(0.5)
 
     def most(self) -> int:
-        """Return the MB held at most, as the kernel has it; 0 if the app has died."""
-        return looked_up(self._pid, "VmHWM")
+        """Return the MB held at most; 0 if the app has died."""
+        return max(self.memory) if looked_up(self._pid, "VmHWM") else 0
 
     def quarters(self) -> list[int]:
         """Return the MB held at most in each quarter of the time: does it level off?"""

@@ -83,8 +83,8 @@ def test_a_job_that_ends_between_two_looks_makes_no_old_figure_new(
     known = experiment.run(experiment.settings(**few))
     asked = answer.ask
 
-    def remember(*arguments: Any) -> Any:
-        answers.append(asked(*arguments))
+    def remember(*arguments: Any, **named: Any) -> Any:
+        answers.append(asked(*arguments, **named))
         return answers[-1]
 
     monkeypatch.setattr(answer, "ask", remember)
@@ -111,8 +111,8 @@ def test_a_job_that_is_done_is_shown_as_what_it_is(monkeypatch: pytest.MonkeyPat
     answers: list[answer.Answer[Any, Any]] = []
     asked = answer.ask
 
-    def remember(*arguments: Any) -> Any:
-        answers.append(asked(*arguments))
+    def remember(*arguments: Any, **named: Any) -> Any:
+        answers.append(asked(*arguments, **named))
         return answers[-1]
 
     monkeypatch.setattr(answer, "ask", remember)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from kdcore.experiments.lab import EXPERIMENT as LAB
+from kdcore.experiments.lab import LabSettings
 from kdcore.visit import jobs as jobs_module
-from kdcore.visit.jobs import JobPool
+from kdcore.visit.jobs import JobPool, Look
+from pages.common import cards, frame, glossary, jobs
+
+ROOT = Path(__file__).resolve().parents[1]
 
 CALLS: list[Any] = []
 
@@ -70,3 +77,101 @@ def test_a_page_that_was_away_too_long_has_its_run_again(pool: JobPool) -> None:
     pool._kept.clear()
     assert shown(test) == "done: result of wish"
     assert CALLS == ["wish"], "the page has its job still"
+
+
+# ------------------------------------------------------- a page that stands on the screen is left
+
+
+class Slow:
+    """A job that is under way until it has been waited for a few times."""
+
+    def __init__(self, waits: int, result: Any) -> None:
+        self.waits, self.answer, self.key = waits, result, (self, waits)
+
+    def look(self) -> Look[Any]:
+        if self.waits > 0:
+            return Look("running", "students", 0.5)
+        return Look("done", fraction=1.0, result=self.answer)
+
+    def wait(self, seconds: float) -> bool:
+        self.waits -= 1
+        return self.waits <= 0
+
+
+class Drawn(NamedTuple):
+    """How a run of the Lab's page went: whether what it drew was old, and what it waited for."""
+
+    stale: list[bool]
+    left: int
+    bars: int
+
+
+@pytest.fixture
+def draw(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drawn]:
+    """Draw the Lab's page while a job goes on for so many looks."""
+    known = LAB.run(LabSettings(seeds=2, teacher_hidden=(8,), student_samples=320))
+    test = AppTest.from_file(str(ROOT / "pages" / "lab.py"), default_timeout=60)
+    test.session_state["frame.navigated"] = True
+    stale: list[bool] = []
+    shown: list[float] = []
+    bars = st.progress
+
+    def seen(result: Any, text: Any, old: bool) -> None:
+        stale.append(old)
+
+    def progress(fraction: float, text: str) -> Any:
+        shown.append(fraction)
+        return bars(fraction, text)
+
+    monkeypatch.setattr(cards, "accuracies", seen)
+    monkeypatch.setattr(st, "progress", progress)
+
+    def drawn(waits: int, temperature: float, stands: bool = True) -> Drawn:
+        stale.clear()
+        shown.clear()
+        job = Slow(waits, known)
+        monkeypatch.setattr(jobs, "request", lambda *_: job)
+        test.session_state["lab.temperature"] = temperature
+        test.run()
+        assert not test.exception
+        if stands:
+            test.session_state["frame.stands"] = "lab"  # as the navigation around it notes
+        return Drawn(list(stale), max(0, job.waits), len(shown))
+
+    return drawn
+
+
+def test_a_page_with_a_result_is_left_as_it_stands_until_the_next_has_come(
+    draw: Callable[..., Drawn],
+) -> None:
+    assert draw(0, 4.0).stale == [False]
+    # It says three times how far the run has got, draws nothing anew, and then all that is new.
+    assert draw(3, 5.0) == Drawn([False], 0, 3)
+
+
+def test_a_page_that_does_not_stand_yet_is_drawn_at_once(draw: Callable[..., Drawn]) -> None:
+    first = draw(1000, 4.0)
+    assert first.stale == [True] and first.left == 1000
+
+
+def test_a_page_is_not_left_for_longer_than_anybody_cares_to_look_at_it(
+    draw: Callable[..., Drawn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert draw(0, 4.0).stale == [False]
+    monkeypatch.setattr(jobs, "STAY_SECONDS", 0.05)
+    late = draw(10**9, 5.0)
+    assert late.stale == [True] and late.left > 0
+
+
+def test_what_is_drawn_to_its_end_stands_until_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "request", lambda *_: Slow(10**9, None))
+    monkeypatch.setattr(jobs, "follow", lambda *_: None)
+    test = AppTest.from_file(str(ROOT / "door.py"), default_timeout=60).run()
+    assert not test.exception
+    assert test.session_state["frame.stands"] == "start"
+    test.session_state["frame.page"] = "lab"  # as if one came from there
+    monkeypatch.setattr(frame, "_show_way_on", lambda: None)
+    seen: list[bool] = []
+    monkeypatch.setattr(glossary, "begin", lambda: seen.append(frame.stands("start")))
+    test.run()
+    assert seen == [False]

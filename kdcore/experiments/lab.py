@@ -158,10 +158,10 @@ def lab(settings: LabSettings) -> Plan[MeasuredLab]:
         distilled_agreement=mean_interval(agrees[:, 1]),
         inherits=_inherits(students.test_logits, teachers.test_logits, dataset.test.labels),
         curves_of=curves,
-        example_logits={
-            "teacher": teachers.test_logits[0],
-            "hard": students.test_logits[0, 0],
-            "distilled": students.test_logits[0, 1],
+        example_logits={  # copies: a view would keep the logits of all seeds
+            "teacher": teachers.test_logits[0].clone(),
+            "hard": students.test_logits[0, 0].clone(),
+            "distilled": students.test_logits[0, 1].clone(),
         },
         teacher_logits=teachers.test_logits,
         entropy=_entropy_of(settings, teachers.test_logits),

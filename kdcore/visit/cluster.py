@@ -15,25 +15,23 @@ the scheduler, and a run asks its own process only whether it is to stop.
 
 from __future__ import annotations
 
-import copyreg
 import hashlib
 import itertools
 import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import CancelledError, Executor, Future
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from kdcore import experiments
-from kdcore.experiments.result import Experiment
-from kdcore.monitor import LearningCurve, Monitor
+from kdcore.monitor import LearningCurve
 from kdcore.visit import machine
+from kdcore.visit.elsewhere import Followed, Numbered, Numbers, numbers_in
 from kdcore.visit.jobs import JobPool
 from kdcore.words import Refusal
 
@@ -66,18 +64,6 @@ class ClusterLost(Refusal):
         super().__init__("cluster_lost")
 
 
-class Followed(Protocol):
-    """A job, as far as a cluster is concerned."""
-
-    def wait(self, seconds: float) -> bool:
-        """Return whether it has ended: with nothing more to wait for, it is to stop."""
-        ...
-
-    def report(self, stage: str, fraction: float, curve: LearningCurve) -> None:
-        """Hear how far it has got."""
-        ...
-
-
 # ----------------------------------------------------------------------------- what both sides know
 
 
@@ -102,20 +88,6 @@ def kind() -> Kind:
     return Kind(torch.__version__, digest.hexdigest(), torch.backends.cpu.get_cpu_capability())
 
 
-def _named(name: str) -> Experiment[Any, Any]:
-    return experiments.EXPERIMENTS[name]
-
-
-def _by_name(experiment: Experiment[Any, Any]) -> tuple[Any, ...]:
-    if experiments.EXPERIMENTS.get(experiment.name) is experiment:
-        return _named, (experiment.name,)
-    return experiment.__reduce_ex__(4)  # type: ignore[return-value]  # not one that has a name
-
-
-# The experiment of a result that comes back is the one that is here, not a copy of it.
-copyreg.pickle(Experiment, _by_name)
-
-
 # ------------------------------------------------------------------------------- a worker's side
 
 #: What this worker's runs have reported since it was last asked, by app and number.
@@ -125,7 +97,7 @@ _unwanted: dict[str, frozenset[int]] = {}
 _heard: dict[str, float] = {}
 
 
-class RemoteMonitor(Monitor):
+class RemoteMonitor(Numbered):
     """What a run on a worker reports to and asks: the memory of its own process."""
 
     def __init__(self, app: str, number: int) -> None:
@@ -148,8 +120,8 @@ def _run_there(app: str, function: Callable[..., Any], arguments: tuple[Any, ...
     try:
         return function(*arguments)
     finally:
-        for monitor in _monitors_in(arguments):
-            _reports.pop((app, monitor.number), None)
+        for number in numbers_in(arguments):
+            _reports.pop((app, number), None)
 
 
 def _exchange(app: str, unwanted: frozenset[int]) -> dict[int, tuple[str, float, LearningCurve]]:
@@ -184,9 +156,9 @@ class Cluster(Executor):
         self.address = address
         self.is_lost = False
         self._app = uuid.uuid4().hex
-        self._numbers = itertools.count()
+        self._numbers = Numbers()
+        self._calls = itertools.count()
         self._lock = threading.Lock()
-        self._followed: dict[int, Followed] = {}
         self._under_way: dict[Future[Any], Any] = {}
         self._closed = threading.Event()
         self._wake = threading.Event()
@@ -204,10 +176,7 @@ class Cluster(Executor):
 
     def monitor(self, job: Followed) -> RemoteMonitor:
         """Return what a job's function is to report to, on whatever worker it runs."""
-        number = next(self._numbers)
-        with self._lock:
-            self._followed[number] = job
-        return RemoteMonitor(self._app, number)
+        return RemoteMonitor(self._app, self._numbers.add(job))
 
     def submit(  # type: ignore[override]
         self, function: Callable[..., Any], /, *arguments: Any
@@ -226,12 +195,12 @@ class Cluster(Executor):
             raise RuntimeError(f"the cluster at {self.address} is not there any more")
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        key = f"kdcore-{self._app}-{next(self._numbers)}"
+        key = f"kdcore-{self._app}-{next(self._calls)}"
         there = self._client.submit(_run_there, self._app, function, arguments, key=key, pure=False)
         with self._lock:
             self._under_way[future] = there
         self._wake.set()
-        future.add_done_callback(lambda _: self._forget(arguments))
+        future.add_done_callback(lambda _: self._numbers.forget(numbers_in(arguments)))
         there.add_done_callback(lambda ended: self._hear_end(future, ended))
         return future
 
@@ -272,11 +241,6 @@ class Cluster(Executor):
             future.set_result(result)
         else:
             future.set_exception(error)
-
-    def _forget(self, arguments: tuple[Any, ...]) -> None:
-        with self._lock:
-            for monitor in _monitors_in(arguments):
-                self._followed.pop(monitor.number, None)
 
     def _end_all(self) -> None:
         """Let all that was under way have ended."""
@@ -333,8 +297,7 @@ class Cluster(Executor):
             self._lose("it has no workers")
 
     def _exchange(self) -> None:
-        with self._lock:
-            followed = dict(self._followed)
+        followed = self._numbers.followed()
         unwanted = frozenset(number for number, job in followed.items() if job.wait(0))
         told = self._client.run(_exchange, self._app, unwanted, on_error="ignore")
         for reports in told.values():
@@ -344,7 +307,8 @@ class Cluster(Executor):
 
     def _tell_to_stop(self) -> None:
         try:
-            self._client.run(_exchange, self._app, frozenset(self._followed), on_error="ignore")
+            all_of_them = frozenset(self._numbers.followed())
+            self._client.run(_exchange, self._app, all_of_them, on_error="ignore")
         except Exception:
             _log.debug("The cluster's workers were not reached", exc_info=True)
 
@@ -440,12 +404,3 @@ def _least_memory(client: Client) -> int:
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     limits = [each["memory_limit"] // each["nthreads"] for each in workers if each["memory_limit"]]
     return max(0, min(limits, default=2**62) - WORKER_BASE_BYTES)
-
-
-def _monitors_in(arguments: object) -> Iterator[RemoteMonitor]:
-    """Give the monitors among arguments, also those in tuples and lists."""
-    if isinstance(arguments, RemoteMonitor):
-        yield arguments
-    elif isinstance(arguments, tuple | list):
-        for argument in arguments:
-            yield from _monitors_in(argument)

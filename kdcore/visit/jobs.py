@@ -20,7 +20,8 @@ from kdcore.memory import LEAST_RUN_BYTES, bytes_held, run_bytes, run_work
 from kdcore.monitor import LearningCurve, Monitor
 from kdcore.store import BoundedStore, clear_all
 from kdcore.training import Cancelled
-from kdcore.visit import machine
+from kdcore.visit import machine, processes
+from kdcore.visit.elsewhere import Followed, GivesWay
 from kdcore.visit.line import Line
 from kdcore.words import Refusal
 
@@ -240,7 +241,7 @@ class JobPool:
     waiting_each, waiting
         Jobs that may wait, of one visitor and in all; one more raises :class:`QueueFull`.
     executor
-        What runs the jobs; threads of this process unless given. Others have their own threads
+        What runs the jobs; threads of this process unless given. Others have their own processes
         or machines, so that large runs lend nothing there; one worker is left to small runs.
     monitor
         Makes what a job's function reports to, where the executor runs it elsewhere and it must
@@ -248,8 +249,11 @@ class JobPool:
     room
         The memory there is; the process's unless given.
     ahead
-        Whether to prepare anything ahead of need; what the environment says unless given. Other
-        executors do not.
+        Whether to prepare anything ahead of need; unless given what the environment says, and
+        not where another executor runs the jobs.
+    clear
+        Forgets whatever can be computed again, when a run needs the memory; what this process
+        keeps unless given.
     silence
         Seconds after which a visitor who is not heard of has gone.
     is_present
@@ -267,16 +271,17 @@ class JobPool:
         waiting_each: int = 16,
         waiting: int = 4096,
         executor: Executor | None = None,
-        monitor: Callable[[Job[Any]], Monitor] | None = None,
+        monitor: Callable[[Followed], Monitor] | None = None,
         room: machine.Room | None = None,
         ahead: bool | None = None,
+        clear: Callable[[], None] = clear_all,
         silence: float = 8.0,
         is_present: Callable[[Hashable], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.workers = workers or machine.workers()
         self._lends = executor is None
-        self._monitor = monitor or (lambda job: _Watch(self, job))
+        self._monitor: Callable[[Any], Monitor] = monitor or (lambda job: _Watch(self, job))
         self._executor = executor or ThreadPoolExecutor(
             self.workers, "kdcore-job", initializer=_use_one_thread
         )
@@ -288,7 +293,8 @@ class JobPool:
         self._kept: BoundedStore[Hashable, Job[Any]] = BoundedStore(
             kept, kept_bytes, lambda job: job._held
         )
-        self._prepares = self._lends and (machine.trains_ahead() if ahead is None else ahead)
+        self._prepares = self._lends and machine.trains_ahead() if ahead is None else ahead
+        self._clear = clear
         self._silence = silence
         self._is_present = is_present
         self._clock = clock
@@ -467,6 +473,8 @@ class JobPool:
         """Take what can be done ahead of need, if nobody waits and nobody does any."""
         if self._line or not self._ahead or any(turn.ahead for turn in self._running):
             return None
+        if self._running and not self._lends:
+            return None  # it could not stand still there
         preparation, _ = self._ahead.popitem(last=False)
         turn = _Turn([], ahead=preparation)
         if not self._room.fits(turn.memory, sum(turn.memory for turn in self._running)):
@@ -541,7 +549,7 @@ class JobPool:
             if turn is not None:
                 self._start(turn)
             elif not was_cleared:
-                clear_all()
+                self._clear()
                 machine.give_back()
                 was_cleared = True
 
@@ -559,7 +567,9 @@ class JobPool:
     def _call(self, turn: _Turn) -> tuple[Any, ...]:
         """Return what a worker is to call; the call gives a list, one outcome a job."""
         if turn.ahead is not None:
-            return _compute, turn.ahead[0], [turn.ahead[1]], [_UntilNeeded(self)]
+            until_needed = _UntilNeeded(self)
+            monitor = until_needed if self._lends else self._monitor(until_needed)
+            return _compute, turn.ahead[0], [turn.ahead[1]], [monitor]
         function = turn.jobs[0].key[0]
         settings = [job.key[1] for job in turn.jobs]
         return _compute, function, settings, [self._monitor(job) for job in turn.jobs]
@@ -699,10 +709,11 @@ class _Watch(Monitor):
         return is_its_own and self._lent <= 1 + own * LENT_SHARE / (1 - LENT_SHARE)
 
 
-class _UntilNeeded(Monitor):
+class _UntilNeeded(Monitor, GivesWay):
     """Holds what is done ahead of need while others train; stops it when its worker is needed.
 
-    It has a worker of its own, but no core: pages are drawn, too.
+    It has a worker of its own, but no core: pages are drawn, too. Where it is done elsewhere it
+    cannot be held, and stops when others train.
     """
 
     HOLD_SECONDS = 0.01
@@ -714,6 +725,10 @@ class _UntilNeeded(Monitor):
         while not (is_needed := self._pool._is_needed()) and self._pool._others_train():
             time.sleep(self.HOLD_SECONDS)
         return is_needed
+
+    def wait(self, seconds: float) -> bool:
+        """Say whether it is to stop, as a job that runs elsewhere is asked."""
+        return self._pool._is_needed() or self._pool._others_train()
 
 
 _shared: JobPool | None = None
@@ -746,8 +761,26 @@ def shared_pool(is_present: Callable[[Hashable], bool] | None = None) -> JobPool
                 except cluster.NoCluster as trouble:
                     _log.error("No cluster: %s. Runs train in this process.", trouble)
         if _shared is None or (_shared_is_lost is not None and _shared_is_lost()):
-            _shared, _shared_is_lost = JobPool(is_present=is_present), None
+            _shared, _shared_is_lost = _pool_here(is_present), None
         return _shared
+
+
+def _pool_here(is_present: Callable[[Hashable], bool] | None) -> JobPool:
+    """Return a pool that trains on this machine: in processes if they were prepared, or threads."""
+    workers = processes.workers()
+    if workers is None:
+        return JobPool(is_present=is_present)
+    pool = JobPool(
+        workers.count,
+        executor=workers,
+        monitor=workers.monitor,
+        room=machine.Room(machine.memory_limit(), workers.held),
+        ahead=machine.trains_ahead(),
+        clear=workers.clear,
+        is_present=is_present,
+    )
+    workers.attend(lambda: pool.touch(None))  # those who have gone are found
+    return pool
 
 
 def _kind(function: Any, settings: Any) -> tuple[Hashable, Sequence[Hashable]]:

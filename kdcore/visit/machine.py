@@ -44,6 +44,17 @@ def trains_ahead() -> bool:
     return text == "1"
 
 
+def has_processes() -> bool:
+    """Return whether runs train in processes of their own: on several cores; see ``processes``.
+
+    ``KDCORE_PROCESSES=0`` says no, ``1`` says yes on one core, too.
+    """
+    text = os.environ.get("KDCORE_PROCESSES", "").strip()
+    if text not in ("", "0", "1"):
+        raise ValueError(f"KDCORE_PROCESSES must be 0 or 1, not {text[:40]!r}")
+    return text == "1" or (not text and workers() > 1)
+
+
 def cores(root: Path = Path("/")) -> int:
     """Return the cores that this process may use: its affinity and quota, rounded down, 1 at least.
 
@@ -81,6 +92,12 @@ def resident_bytes(root: Path = Path("/")) -> int:
     """Return the memory that this process holds now; 0 where the system does not say."""
     fields = _read(root / "proc/self/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def private_bytes(pid: int, root: Path = Path("/")) -> int:
+    """Return the memory of a process that it shares with no other; 0 where that is not said."""
+    lines = _read(root / f"proc/{pid}/smaps_rollup").splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 # --------------------------------------------------------------------------------- control groups

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
+#: Streamlit fades what a run of the page has not drawn yet, but takes its time over it.
+_OLD_FADES = "<style>[data-stale='true'] { transition: opacity 0.2s !important; }</style>"
+
 #: A run that is done within this time appears at once; of a longer one something is shown.
 PATIENCE_SECONDS = 0.8
 #: So long a page that has a result on the screen already leaves it there and waits for the next
@@ -90,8 +93,9 @@ def stay(job: Job[Any], place: DeltaGenerator) -> None:
     until = time.monotonic() + STAY_SECONDS
     with turns.lent():
         while job.look().is_under_way and time.monotonic() < until:
-            with place.container():
+            with place.container(gap=None):
                 show_progress(job)
+                st.html(_OLD_FADES)
             job.wait(LOOK_SECONDS)
     place.empty()
 
