@@ -13,6 +13,9 @@ processes.prepare()
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.common.first_picture import FirstPicture
 from pages.common.guard import Headers, UploadBounds
 
-app = st.App("door.py", middleware=[Middleware(Headers), Middleware(UploadBounds)])
+AROUND = (Headers, UploadBounds, FirstPicture)
+
+app = st.App("door.py", middleware=[Middleware(each) for each in AROUND])

@@ -5,8 +5,9 @@
 
 Starts the app, unless told where one runs, lets one visitor warm it, and then opens the page again
 and again in a browser that knows nothing of it: neither its cache nor its storage holds anything.
-What is timed is from asking for the address to the first bars of the chosen digit, and to the last
-of what stands there without a click. Needs Chromium and Playwright, as the browser tests do.
+What is timed is from asking for the address to the digit with its hard label, which the page brings
+along, to the first bars that answer, and to the last of what stands there without a click. Needs
+Chromium and Playwright, as the browser tests do.
 """
 
 from __future__ import annotations
@@ -30,24 +31,29 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: What the issue on the course allows: seconds, on a warm server.
 ALLOWED = 1.0
 
-#: The bars that the hard label and the teacher are drawn as; the second block is the last to come.
-FIRST, LAST = ".st-key-start-label .columns", ".st-key-start-teacher .columns"
+#: What the page brings along, and the bars that the hard label and the teacher are drawn as; the
+#: last block is the last to come.
+PICTURES = {
+    "first picture": "#first-picture img, .st-key-start-label .columns",
+    "first bars": ".st-key-start-label .columns",
+    "all of it": ".st-key-start-teacher .columns",
+}
 PATIENCE_MS = 120_000
 
 
-def wait_of_a_stranger(browser: Browser, address: str) -> tuple[float, float]:
-    """Open the page as who never was here; return seconds to the first and the last picture."""
+def wait_of_a_stranger(browser: Browser, address: str) -> list[float]:
+    """Open the page as who never was here; return seconds to each of :data:`PICTURES`."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     began = time.perf_counter()
     page.goto(f"{address}/start", wait_until="commit")
     waited = []
-    for picture in (FIRST, LAST):
+    for picture in PICTURES.values():
         page.locator(picture).first.wait_for(state="visible")
         waited.append(time.perf_counter() - began)
     context.close()
-    return waited[0], waited[1]
+    return waited
 
 
 def main() -> None:
@@ -66,13 +72,13 @@ def main() -> None:
         waits = waits_of(browser, address, chosen.times)
         browser.close()
     print(f"allowed: {ALLOWED:g} s to the first picture, on a warm server")
-    for name, column in (("first picture", waits[:, 0]), ("all of it", waits[:, 1])):
+    for name, column in zip(PICTURES, waits.T, strict=True):
         median, late, most = np.percentile(column, [50, 95, 100])
         print(f"{name:14} median {median:.2f} s, 95 in 100 {late:.2f} s, longest {most:.2f} s")
 
 
 def waits_of(browser: Browser, address: str, times: int) -> np.ndarray:
-    """Warm the server with one visit, and return the waits of the next, ``[times, 2]``."""
+    """Warm the server with one visit, and return the waits of the next, ``[times, 3]``."""
     wait_of_a_stranger(browser, address)
     return np.array([wait_of_a_stranger(browser, address) for _ in range(times)])
 

@@ -28,12 +28,16 @@ from pages.common import cards, charts, digit_images, frame, glossary, jobs
 from pages.common.answer import Answer, ask, ask_lab
 from pages.common.drawing import SIDE, drawing_board
 from pages.common.lesson import provenance_of
-from pages.common.live_bars import THUMBNAILS, ExampleDigit, Row, live_bars, temperature_slider
+from pages.common.live_bars import (
+    FIRST_DIGIT,
+    THUMBNAILS,
+    ExampleDigit,
+    Row,
+    live_bars,
+    temperature_slider,
+)
 from pages.common.widgets import Controls, Named, Remembered, control_of
 from pages.common.words import words as words_of
-
-#: A digit that every class of networks here finds neither trivial nor hopeless: a 7.
-FIRST_DIGIT = THUMBNAILS[7]
 
 #: What the page trains: with so few conditions and seeds it does not keep anybody waiting.
 UNSEEN_SETTINGS = UnseenClassSettings(omit=(3,), temperatures=(8.0,), seeds=5)

@@ -17,6 +17,10 @@ from pages.common.widgets import Controls, Slider
 #: One test image of each class that teachers find ambiguous but read rightly.
 THUMBNAILS = (346, 703, 367, 824, 455, 41, 702, 231, 755, 739)
 
+#: The one that the course begins with, which every class of networks here finds neither trivial
+#: nor hopeless: a 7.
+FIRST_DIGIT = THUMBNAILS[7]
+
 _SLIDER_KEY = "temperature-slider"
 _BARS_KEY = "live-bars"
 _LAB_HEIGHT = "28rem"
