@@ -201,6 +201,12 @@ def test_a_worker_has_one_thread_and_no_socket_but_its_own(crew: Processes) -> N
             fresh.shutdown()
 
 
+def test_where_memory_ends_a_worker_goes_before_the_server(crew: Processes) -> None:
+    own = int(Path("/proc/self/oom_score_adj").read_text())
+    for worker in crew._workers:
+        assert int(Path(f"/proc/{worker.pid}/oom_score_adj").read_text()) > own
+
+
 def test_what_fails_there_fails_here(crew: Processes) -> None:
     with pytest.raises(ValueError, match="not 7"):
         call(crew, fails, Wish(7)).result(PATIENCE)

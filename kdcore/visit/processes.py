@@ -27,8 +27,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -130,6 +132,8 @@ def _serve(connection: Connection) -> None:
     """Do what comes over a line, one call after another, until it ends."""
     global _link
     torch.set_num_threads(1)
+    with suppress(OSError):  # where memory ends, better a run than the server with everybody's
+        Path("/proc/self/oom_score_adj").write_text("500")
     connection.send_bytes(packed(os.getpid()))
     next_give_back = 0.0
     while True:
