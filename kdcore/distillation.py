@@ -319,6 +319,8 @@ class StackTraining:
     alphas: Sequence[float] = ()
     #: The teacher's logits for the pool, as :class:`Response` takes them; none where α is 1.
     teacher_logits: Tensor | None = None
+    #: Which peer of a cohort they all start as; see :meth:`MLPStack.initialise`.
+    peer: int = 0
     settings: TrainingSettings
     stage: str
     #: Equal keys are the same training; ``None`` is like no other.
@@ -341,6 +343,7 @@ class StackTraining:
             self.rows.shape[1],
             bool(self.alphas),
             shared,
+            self.peer,
             self.settings,
             self.stage,
         )
@@ -358,9 +361,10 @@ class StackTraining:
         together = [self, *others]
         seeds = tuple(seed for each in together for seed in each.seeds)
         sizes = [len(each.seeds) for each in together]
+        layers, peers = layer_sizes(self.dataset, self.hidden), [self.peer] * self.conditions
         trained = train_and_test(
             self.dataset,
-            MLPStack.initialise(layer_sizes(self.dataset, self.hidden), seeds, self.conditions),
+            MLPStack.initialise(layers, seeds, self.conditions, peers),
             _joined([each.rows for each in together]),
             self._objective(together),
             self.settings,
@@ -512,6 +516,7 @@ def plan_conditions(
     alphas: Sequence[float],
     samples: int,
     drawn: Hashable = None,
+    peer: int = 0,
 ) -> Plan[Trained]:
     """Return one student a seed and condition, a pair of temperature and α.
 
@@ -528,6 +533,8 @@ def plan_conditions(
     drawn
         What these depend on besides the dataset and the seeds; if it is not given the hard-label
         students are not kept.
+    peer
+        Which peer of a cohort they start as.
     """
     hard = [condition for condition, alpha in enumerate(alphas) if alpha == 1]
     soft = [condition for condition, alpha in enumerate(alphas) if alpha != 1]
@@ -542,12 +549,13 @@ def plan_conditions(
             temperatures=[temperatures[condition] for condition in conditions],
             alphas=[alphas[condition] for condition in conditions],
             teacher_logits=logits,
+            peer=peer,
             settings=TrainingSettings(samples),
             stage="students",
             key=key,
         )
 
-    key = None if drawn is None else ("hard", dataset.name, hidden, seeds, samples, drawn)
+    key = None if drawn is None else ("hard", dataset.name, hidden, seeds, samples, drawn, peer)
     wanted: list[Trained | StackTraining] = []
     if hard:
         known = None if key is None else _hard_students.get(key)

@@ -7,7 +7,7 @@ loss in :mod:`~kdcore.losses`, a function here with its paper in the docstring, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,7 @@ from kdcore.distillation import (
     Teachers,
     Trained,
     layer_sizes,
+    plan_conditions,
     train_and_test,
 )
 from kdcore.losses import (
@@ -32,7 +33,8 @@ from kdcore.losses import (
     relational_loss,
 )
 from kdcore.models import MLPStack, initial_layers
-from kdcore.monitor import SILENT, Monitor, Part
+from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, parts, planned
 from kdcore.randomness import generator
 from kdcore.training import Objective, TrainingSettings
 
@@ -69,6 +71,9 @@ class Task:
     peers: int = PEERS
     #: Samples that each student sees.
     samples: int = TrainingSettings.samples_seen
+    #: What rows and labels depend on besides dataset and seeds; if it is said, students that learn
+    #: from nothing else are kept.
+    drawn: Hashable = None
 
     @property
     def teachers(self) -> Teachers:
@@ -166,6 +171,10 @@ def relational(task: Task, monitor: Monitor = SILENT) -> Trained:
     return task.train(Relational(task), monitor, "rkd")
 
 
+#: Settings of a comparison that a method may hear; one that does not say which hears them all.
+HEARD = ("teacher_hidden", "temperature", "alpha", "hint_weight")
+
+
 @dataclass(frozen=True)
 class Method:
     """One way to teach."""
@@ -175,19 +184,45 @@ class Method:
     train: Callable[[Task, Monitor], Trained]
     #: What it costs besides the student's own training; empty if nothing.
     extra_work: str = ""
+    #: The settings that it hears besides the students' own: no other changes what it trains.
+    hears: tuple[str, ...] = HEARD
 
 
 #: Every method, by name; the baseline first.
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method("hard", "", hard),
-        Method("response", "Hinton et al. 2015", response, "a teacher"),
-        Method("feature", "Romero et al. 2015", feature, "a teacher and a regressor"),
-        Method("self", "Furlanello et al. 2018", self_distillation, "an earlier generation"),
-        Method("online", "Zhang et al. 2018", online, f"{PEERS - 1} more peers"),
-        Method("dkd", "Zhao et al. 2022", decoupled, "a teacher"),
-        Method("rkd", "Park et al. 2019", relational, "a teacher"),
+        Method("hard", "", hard, hears=()),
+        Method(
+            "response",
+            "Hinton et al. 2015",
+            response,
+            "a teacher",
+            hears=("teacher_hidden", "temperature", "alpha"),
+        ),
+        Method(
+            "feature",
+            "Romero et al. 2015",
+            feature,
+            "a teacher and a regressor",
+            hears=("teacher_hidden", "hint_weight"),
+        ),
+        Method(
+            "self",
+            "Furlanello et al. 2018",
+            self_distillation,
+            "an earlier generation",
+            hears=("temperature", "alpha"),
+        ),
+        Method("online", "Zhang et al. 2018", online, f"{PEERS - 1} more peers", hears=()),
+        Method(
+            "dkd",
+            "Zhao et al. 2022",
+            decoupled,
+            "a teacher",
+            hears=("teacher_hidden", "temperature"),
+        ),
+        Method("rkd", "Park et al. 2019", relational, "a teacher", hears=("teacher_hidden",)),
     )
 }
 
@@ -359,7 +394,8 @@ class Relational:
         return [*self._hard(activations, rows), (activations[LAST_HIDDEN], gradient)]
 
 
-def born_again(task: Task, monitor: Monitor = SILENT) -> list[Trained]:
+@planned
+def born_again(task: Task) -> Plan[list[Trained]]:
     """Return all generations: the first learns from hard labels, each other from the one before.
 
     Each starts from weights of its own and sees the same batches. With the weights of the one
@@ -371,13 +407,29 @@ def born_again(task: Task, monitor: Monitor = SILENT) -> list[Trained]:
     another random seed.
     """
     generations: list[Trained] = []
-    objective: Objective = HardLabels(task.labels, task.dataset.classes)
+
+    def generation(number: int) -> Plan[None]:
+        alpha, teacher_logits = 1.0, torch.empty(0)  # where α is 1 nobody is heard
+        if number:
+            alpha = task.alpha
+            teacher_logits = generations[-1].stack.logits(task.dataset.training.inputs)[:, 0]
+        trained = yield from plan_conditions(
+            task.dataset,
+            teacher_logits,
+            task.seeds,
+            task.rows,
+            task.labels,
+            task.hidden,
+            (task.temperature,),
+            (alpha,),
+            task.samples,
+            task.drawn,
+            peer=number,
+        )
+        generations.append(trained)
+
     count = 1 + task.generations
-    for number in range(count):
-        part = Part(monitor, number / count, (number + 1) / count)
-        generations.append(task.train(objective, part, f"generation {number}", peers=(number,)))
-        teacher_logits = generations[-1].stack.logits(task.dataset.training.inputs)[:, 0]
-        objective = Response(task.labels, teacher_logits, (task.temperature,), (task.alpha,))
+    yield from parts(map(generation, range(count)), [1.0] * count)
     return generations
 
 

@@ -8,6 +8,7 @@ what is the same is trained once. Each finds, to the last bit, what it would hav
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -66,6 +67,27 @@ class Training(Protocol):
             If they cannot be trained as one, or one of them cannot be trained.
         """
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class ByItself:
+    """Something that no other is trained beside, but once only for all who ask for the same."""
+
+    train: Callable[[Monitor], Trained]
+    stage: str
+    #: Equal keys are the same training; ``None`` is like no other.
+    key: Hashable = None
+    work: float = 1.0
+
+    @property
+    def alike(self) -> Hashable:
+        """What trainings must have in common to be trained as one: all."""
+        return ByItself, id(self) if self.key is None else self.key
+
+    def train_with(self, others: Sequence[ByItself], monitors: Sequence[Monitor]) -> list[Trained]:
+        """Train this one: there are no others that are alike."""
+        (monitor,) = monitors
+        return [self.train(Part(monitor, 0, 1, self.stage))]
 
 
 FoundT = TypeVar("FoundT")

@@ -15,3 +15,8 @@ def generator(seed: int, purpose: str) -> torch.Generator:
     entropy = [seed, *purpose.encode()]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def in_split(purpose: str, split: int) -> str:
+    """Return a purpose that draws anew in another split of the data; in split 0 it is the same."""
+    return f"{purpose}, split {split}" if split else purpose

@@ -24,6 +24,8 @@ from pages.common.live_bars import temperature_slider
 from pages.common.widgets import Controls, Named, control_of
 from pages.common.words import say
 
+#: What no control of this page sets.
+FIXED = ("student_samples", "split")
 #: What describes a made-up set of points, and not the learner's own.
 DESCRIBED = ("plane", "points", "noise")
 
@@ -48,7 +50,7 @@ controls = Controls(
         *(
             control_of(parameter)
             for name, parameter in PlaygroundSettings.parameters().items()
-            if name != "plane"
+            if name not in ("plane", *FIXED)
         ),
     ],
 )

@@ -181,12 +181,13 @@ def show_others() -> None:
 
 
 def show_language_models() -> None:
-    """What it means for language models, with its sources."""
+    """What is published of language models, each part with its sources."""
     text = words["language_models"]
     st.subheader(text["heading"], anchor=False)
-    for paragraph in text["paragraphs"]:
-        st.markdown(paragraph)
-    charts.provenance(text["source"])
+    for part in text["parts"]:
+        st.markdown(part["text"])
+        if "source" in part:
+            charts.provenance(part["source"])
 
 
 if lesson.predict():

@@ -15,7 +15,7 @@ from torch import Tensor
 from kdcore import command_line, figures
 from kdcore.data import Dataset, LabelledImages, digits
 from kdcore.distillation import Response
-from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments import EXPERIMENTS, unseen_class
 from kdcore.experiments.controls import (
     TARGETS,
     ControlsSettings,
@@ -152,8 +152,8 @@ def test_the_rule_makes_the_answer_as_frequent_as_the_class(seed: int, omit: lis
     logits[..., omit] -= 8
     shifts = balancing_shift(logits, omit, [0.1] * len(omit))
     answers = shifted(logits, omit, shifts).argmax(-1)
-    for unseen_class in omit:
-        counts = (answers == unseen_class).sum(-1)
+    for omitted in omit:
+        counts = (answers == omitted).sum(-1)
         assert ((counts - 20).abs() <= 1).all()
 
 
@@ -190,8 +190,7 @@ def test_the_rule_never_looks_at_the_test_set(monkeypatch: pytest.MonkeyPatch) -
     small = UnseenClassSettings(temperatures=(8.0,), seeds=2)
 
     def shifts(dataset: Dataset) -> Tensor:
-        module = EXPERIMENTS["unseen-class"].function.__globals__
-        monkeypatch.setitem(module, "digits", lambda split: dataset)
+        monkeypatch.setattr(unseen_class, "digits", lambda split: dataset)
         measured = EXPERIMENTS["unseen-class"].run(small).measured
         assert isinstance(measured, MeasuredUnseen)
         return torch.stack([student.shifts for student in measured.students])

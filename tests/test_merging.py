@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,9 +17,10 @@ from torch import Tensor
 
 from kdcore import distillation, training
 from kdcore.data import digits
-from kdcore.distillation import Teachers, plan_teachers, train_teachers
+from kdcore.distillation import Teachers, Trained, plan_teachers, train_teachers
 from kdcore.experiments import (
     EXPERIMENTS,
+    controls,
     lab,
     patience,
     progressive,
@@ -27,16 +28,23 @@ from kdcore.experiments import (
     t_squared,
     teacher_size,
     temperature,
+    unseen_class,
+    variants,
 )  # fmt: skip
 from kdcore.experiments.balance import BalanceSettings
+from kdcore.experiments.controls import ControlsSettings
 from kdcore.experiments.lab import LabSettings
 from kdcore.experiments.patience import PatienceSettings
 from kdcore.experiments.progressive import ProgressiveSettings
 from kdcore.experiments.result import plan_students, train_students
+from kdcore.experiments.self_distillation import SelfSettings
 from kdcore.experiments.student_size import StudentSizeSettings
 from kdcore.experiments.t_squared import TSquaredSettings
 from kdcore.experiments.teacher_size import TeacherSizeSettings
 from kdcore.experiments.temperature import TemperatureSettings
+from kdcore.experiments.unseen_class import UnseenClassSettings
+from kdcore.experiments.variants import VariantsSettings
+from kdcore.methods import METHODS, Method, Task
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, LearningCurve, Monitor
 from kdcore.plans import Plan, Planned, carry_out, carry_out_together
@@ -79,6 +87,7 @@ def _teachers_of_few_samples() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (
             *(lab, temperature, t_squared, patience, progressive, student_size, teacher_size),
+            *(unseen_class, controls, variants),
         ):
             patch.setattr(module, "teacher_samples", lambda *_: 960)
         patch.setattr(lab, "_curves", BoundedStore(16))
@@ -87,9 +96,10 @@ def _teachers_of_few_samples() -> Iterator[None]:
 
 @pytest.fixture
 def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return what forgets all hard-label students, and teachers, that were trained before."""
+    """Return what forgets all teachers, and students, that were trained before and are kept."""
 
     def all_of_them() -> None:
+        monkeypatch.setattr(variants, "_learned", BoundedStore(64))
         monkeypatch.setattr(distillation, "_hard_students", BoundedStore(64))
         monkeypatch.setattr(distillation, "_teachers", BoundedStore(64))
 
@@ -192,6 +202,40 @@ SOME_RUNS: dict[str, list[Any]] = {
         )
         for hidden, T in (((8, 8), 4), ((5,), 4), ((5,), 1))
     ],
+    "unseen-class": [
+        UnseenClassSettings(
+            omit=omit, temperatures=temperatures, first_seed=first, seeds=2,
+            student_hidden=(8,), student_samples=640,
+        )
+        for omit, temperatures, first in (
+            ((3,), (1, 4), 0), ((7,), (2, 8), 0), ((3, 5), (1, 4), 0), ((3,), (4, 1), 2),
+        )
+    ],
+    "controls": [
+        ControlsSettings(
+            temperature=T, alpha=alpha, seeds=seeds, student_hidden=(8,), student_samples=640,
+        )
+        for T, alpha, seeds in ((8, 0.3, 2), (2, 0.0, 3), (4, 1.0, 2))
+    ],
+    "self": [
+        SelfSettings(
+            label_noise=noise, temperature=T, alpha=alpha, first_seed=first, seeds=2,
+            generations=2, student_hidden=(8,), student_samples=640,
+        )
+        for noise, T, alpha, first in (
+            (0.0, 4, 0.3, 0), (0.0, 2, 0.0, 0), (0.4, 4, 1.0, 0), (0.0, 4, 0.3, 1),
+        )
+    ],
+    "variants": [
+        VariantsSettings(
+            teacher_hidden=hidden, temperature=T, alpha=alpha, hint_weight=weight,
+            seeds=2, student_hidden=(8,), student_samples=640,
+        )
+        for hidden, T, alpha, weight in (
+            ((5,), 4, 0.3, 10), ((6, 5), 4, 0.3, 10), ((5,), 2, 0.3, 10), ((5,), 4, 0.0, 10),
+            ((5,), 4, 0.3, 1),
+        )
+    ],
 }  # fmt: skip
 
 
@@ -268,6 +312,48 @@ def stacks_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     original = training.train
     monkeypatch.setattr(distillation, "train", train)
     return sizes
+
+
+def test_what_runs_of_four_ways_have_in_common_is_trained_once(
+    forget: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def count(name: str, method: Method) -> Method:
+        def train(task: Task, monitor: Monitor) -> Trained:
+            trained.append(name)
+            return method.train(task, monitor)
+
+        return replace(method, train=train)
+
+    for name, method in METHODS.items():
+        monkeypatch.setitem(METHODS, name, count(name, method))  # type: ignore[index]
+    usual, hotter, other = (
+        SOME_RUNS["variants"][0],
+        SOME_RUNS["variants"][2],
+        replace(SOME_RUNS["variants"][0], first_seed=5),
+    )
+    run = EXPERIMENTS["variants"].run
+    run.together([usual, hotter], [SILENT] * 2)
+    assert sorted(trained) == sorted([*METHODS, "response", "self", "dkd"])
+    # And kept for the next one.
+    trained.clear()
+    run(replace(usual, alpha=0.9))
+    assert trained == ["response", "self"]
+    trained.clear()
+    run(other)
+    assert trained == list(METHODS)
+
+
+def test_the_first_generation_is_a_hard_label_student_like_those_of_other_lessons(
+    forget: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few: Any = {"labels": 50, "student_hidden": (8,), "seeds": 2, "student_samples": 640}
+    own = EXPERIMENTS["self"].run(SelfSettings(generations=1, **few))
+    stacks = stacks_of(monkeypatch)
+    other = MERGING["lab"].run(LabSettings(teacher_hidden=(4,), **few))
+    assert stacks == [2, 2]  # teachers and distilled students
+    assert own.rows[0]["student_accuracy"] == other.rows[1]["student_accuracy"]
 
 
 # ------------------------------------------------------------------------- hard-label students
@@ -529,7 +615,7 @@ def test_runs_are_of_one_kind_if_their_students_train_as_one_stack() -> None:
     usual = kind(TemperatureSettings(temperatures=(1, 2)))
     assert kind(TemperatureSettings(temperatures=(3, 4))) == usual
     assert kind(TemperatureSettings(temperatures=(3, 4, 5))) != usual
-    assert EXPERIMENTS["variants"].run.kind(EXPERIMENTS["variants"].settings()) is None
+    assert EXPERIMENTS["online"].run.kind(EXPERIMENTS["online"].settings()) is None
 
 
 # ------------------------------------------------------------------------------------- the pool

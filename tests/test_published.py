@@ -10,6 +10,7 @@ import pytest
 
 from kdcore.figures import published_systems_figure
 from kdcore.practice.published import Figures, System, published_systems
+from kdcore.words import LESSONS, literature
 
 SYSTEMS = {system.name: system for system in published_systems()}
 NAMES = {"teacher": "teacher", "usual": "GLUE", "other": "another measure"}
@@ -119,4 +120,16 @@ def test_quoted_figures_are_those_of_their_sources() -> None:
         "distilbert": {"faster": "60 %"},
         "distillspec": {"faster": "10–45 %"},
         "deepseek": {"answers": "800 thousand"},
+        "cloud": {"with_favourite": "over 60 %", "without_favourite": "12 %"},
     }
+
+
+def test_every_quoted_figure_stands_in_some_words() -> None:
+    words = "".join(file.read_text(encoding="utf-8") for file in LESSONS.glob("en/*.toml"))
+    figures = [
+        f"<<{paper}.{name}>>"
+        for paper, figures in literature().items()
+        for name in figures
+        if name != "source"
+    ]
+    assert [figure for figure in figures if figure not in words] == []

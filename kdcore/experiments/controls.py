@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -10,25 +10,23 @@ from torch import Tensor
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement
 from kdcore.data import Dataset, digits
-from kdcore.distillation import Response, layer_sizes, train_and_test, train_teachers
+from kdcore.distillation import plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
     Measured,
     Row,
     accuracy_columns,
-    draw_labels,
     measured_curve,
+    plan_students,
     teacher_samples,
 )
 from kdcore.losses import entropy, soft_labels
-from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.randomness import generator
 from kdcore.settings import ALPHA, LABELS, STUDENT_HIDDEN, TEMPERATURE, Settings, setting
 from kdcore.statistics import Interval, Verdict, paired_difference, verdict, verdicts
 from kdcore.targets import logits_of, shuffled, smoothed
-from kdcore.training import TrainingSettings
 
 #: What is compared, in the order of the table; the first is the baseline.
 TARGETS = ("hard", "soft", "smoothed", "shuffled")
@@ -74,7 +72,8 @@ class MeasuredControls(Measured):
     examples: tuple[Example, ...] = ()
 
 
-def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> MeasuredControls:
+@planned
+def controls(settings: ControlsSettings) -> Plan[MeasuredControls]:
     """Compare students on the teacher's soft labels with students on targets that look like them.
 
     All but the hard labels keep the probability that the teacher gives to the label, image by
@@ -84,26 +83,24 @@ def controls(settings: ControlsSettings, monitor: Monitor = SILENT) -> MeasuredC
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
     pool = dataset.training
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
     targets = soft_targets(teachers.training_logits, pool.labels, settings.temperature, seeds)
-    rows, seen = draw_labels(dataset, seeds, settings.labels)
     # The hard-label student never looks at its teacher's side of the loss: its α is 1.
-    stand_ins = [logits_of(targets[name], settings.temperature) for name in ("soft", *TARGETS[1:])]
-    students = train_and_test(
+    stand_ins = [
+        replace(teachers, training_logits=logits_of(targets[name], settings.temperature))
+        for name in ("soft", *TARGETS[1:])
+    ]
+    students = yield from plan_students(
         dataset,
-        MLPStack.initialise(layer_sizes(dataset, settings.student_hidden), seeds, len(TARGETS)),
-        rows,
-        Response(
-            seen,
-            torch.stack(stand_ins, dim=1),
-            [settings.temperature] * len(TARGETS),
-            (1.0, *[settings.alpha] * (len(TARGETS) - 1)),
-        ),
-        TrainingSettings(settings.student_samples),
-        monitor,
-        "students",
+        stand_ins,
+        seeds,
+        settings.labels,
+        settings.student_hidden,
+        [settings.temperature] * len(TARGETS),
+        (1.0, *[settings.alpha] * (len(TARGETS) - 1)),
+        samples=settings.student_samples,
     )
     hard = torch.nn.functional.one_hot(pool.labels, dataset.classes).float()
     all_targets = {"hard": hard.expand_as(targets["soft"]), **targets}
@@ -254,4 +251,5 @@ EXPERIMENT = Experiment(
     page="dark_knowledge",
     named_by=("targets",),
     claims=(Claim("similarity", similarity, takeaway=1),),
+    merges_over=("temperature", "alpha", "seeds", "first_seed"),
 )

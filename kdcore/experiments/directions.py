@@ -113,7 +113,7 @@ def directions(settings: DirectionsSettings, monitor: Monitor = SILENT) -> Direc
         settings.student_samples - warm_up.samples_seen, STUDENT_BATCH, SETTLING_RATE
     )
     sizes = (settings.context * language.symbols, *settings.student_hidden, language.symbols)
-    texts = texts_written(teachers, language, ANSWERS, seeds)
+    texts = texts_written(teachers, language, ANSWERS, seeds, settings.split)
     reading = Reading.of(texts, settling.samples_seen)
     said = said_of(teachers, reading, language)
 

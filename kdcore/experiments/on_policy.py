@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -14,14 +14,13 @@ from kdcore.losses import kl_divergence
 from kdcore.memory import LEAST_RUN_BYTES
 from kdcore.models import MLPStack, parameter_count
 from kdcore.monitor import SILENT, LearningCurve, Monitor
-from kdcore.randomness import generator
+from kdcore.randomness import generator, in_split
 from kdcore.settings import (
-    FIRST_SEED,
-    SEEDS,
     STUDENT_HIDDEN,
-    CheckedSettings,
+    STUDENT_SAMPLES,
     Name,
     Number,
+    Settings,
     Steps,
     setting,
 )
@@ -41,6 +40,7 @@ from kdcore.today.pen import (
     write,
 )
 from kdcore.training import Progress, TrainingSettings, train
+from kdcore.words import Refusal
 
 #: Whose drawings are corrected, row by row; the first is the baseline.
 DATA = ("off-policy", "on-policy", "jittered")
@@ -50,7 +50,17 @@ FIGURES = ("kl_teacher_path", "kl_own_path", "left_lane")
 #: Drawings that each student is measured on.
 TEST_DRAWINGS = 64
 
-PEN_STEPS = Number("steps", 300, 5_000, 1_000, (500, 1_000, 2_000), whole=True)
+#: As many as a student of any experiment may see samples.
+PEN_STEPS = Number(
+    "steps",
+    -(-STUDENT_SAMPLES.minimum // BATCH),
+    -(-STUDENT_SAMPLES.maximum // BATCH),
+    1_000,
+    (500, 1_000, 2_000),
+    whole=True,
+)
+#: Positions that a student is corrected at: it says the same as the steps, and pages offer these.
+PEN_SAMPLES = replace(STUDENT_SAMPLES, default=PEN_STEPS.default * BATCH, offered=())
 KEPT = Number("kept", 1, 16, 4, (1, 2, 4, 8), whole=True)
 JITTER = Number("jitter", 0, 1, 0.3, Steps(0.0, 0.6, 0.1))
 DIRECTION = Name("direction", ("reverse", "forward"), "reverse")
@@ -58,24 +68,36 @@ _SHAPES = ((4,), (8,), (16,), (32,), (64,))
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnPolicySettings(CheckedSettings):
-    """What is compared: students corrected on whose drawings."""
+class OnPolicySettings(Settings):
+    """What is compared: students corrected on whose drawings.
+
+    How long they train is said by ``steps`` or by ``student_samples``, 32 a step: whoever sets one
+    of them has set the other. ``split`` draws the drawings anew that they are tested on.
+    """
+
+    inputs: ClassVar[int] = 2
+    outputs: ClassVar[int] = DIRECTIONS
 
     student_hidden: tuple[int, ...] = setting(STUDENT_HIDDEN, (8,), offered=_SHAPES)
     steps: int = setting(PEN_STEPS)
     kept: int = setting(KEPT)
     jitter: float = setting(JITTER)
     direction: str = setting(DIRECTION)
-    seeds: int = setting(SEEDS)
-    first_seed: int = setting(FIRST_SEED)
+    student_samples: int = setting(PEN_SAMPLES)
 
-    @property
-    def seed_numbers(self) -> tuple[int, ...]:
-        """The seeds of the run."""
-        return tuple(range(self.first_seed, self.first_seed + self.seeds))
+    def check_together(self) -> None:
+        steps = TrainingSettings(self.student_samples, BATCH).steps
+        if self.steps == steps:
+            return
+        if self.steps == PEN_STEPS.default:
+            object.__setattr__(self, "steps", steps)
+        elif self.student_samples == PEN_SAMPLES.default:
+            object.__setattr__(self, "student_samples", self.steps * BATCH)
+        else:
+            raise Refusal("steps_or_samples", steps=self.steps, samples=self.student_samples)
 
     def work(self) -> float:
-        parameters = parameter_count((2, *self.student_hidden, DIRECTIONS))
+        parameters = parameter_count(self.layer_sizes(self.student_hidden))
         students = self.seeds * len(DATA)
         # A round of drawings asks the students once for what it trains them on.
         return 4.0 * parameters * students * self.steps * BATCH
@@ -137,7 +159,7 @@ def on_policy(settings: OnPolicySettings, monitor: Monitor = SILENT) -> OnPolicy
         on_epoch,
         monitor.is_cancelled,
     )
-    return _measure(stack, seeds, reverse)
+    return _measure(stack, seeds, reverse, settings.split)
 
 
 class _Rounds:
@@ -186,10 +208,13 @@ def draw_chances(draws: list[torch.Generator], drawings: int) -> tuple[Tensor, T
     return begin, torch.stack(uniform, dim=1)
 
 
-def _measure(stack: MLPStack, seeds: tuple[int, ...], reverse: bool) -> OnPolicyMeasured:
+def _measure(
+    stack: MLPStack, seeds: tuple[int, ...], reverse: bool, split: int
+) -> OnPolicyMeasured:
     """Let teacher and students draw once more, and compare them where each goes."""
     S, kinds = len(seeds), len(DATA)
-    begin, uniform = draw_chances([generator(s, "test drawings") for s in seeds], TEST_DRAWINGS)
+    draws = [generator(seed, in_split("test drawings", split)) for seed in seeds]
+    begin, uniform = draw_chances(draws, TEST_DRAWINGS)
     hand = students_hand(stack)
     teachers = write(teacher_logits, begin, uniform)
     own = write(hand, begin.repeat(kinds, 1, 1), uniform.repeat(1, kinds, 1))

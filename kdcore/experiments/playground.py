@@ -15,7 +15,7 @@ from kdcore.distillation import HardLabels, Response, layer_sizes
 from kdcore.experiments.result import Experiment, Measured, Result, accuracy_columns
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
-from kdcore.playground.film import Film, filmed
+from kdcore.playground.film import SAMPLES_SEEN, Film, filmed
 from kdcore.playground.own import OwnPoints, own_plane
 from kdcore.playground.shapes import PLANES, Plane, labels_per_class, plane
 from kdcore.settings import (
@@ -24,7 +24,9 @@ from kdcore.settings import (
     PLANE_NOISE,
     PLANE_POINTS,
     SEED,
+    SPLIT,
     STUDENT_HIDDEN,
+    STUDENT_SAMPLES,
     TEACHER_HIDDEN,
     TEACHER_WIDTHS,
     TEMPERATURE,
@@ -57,6 +59,9 @@ class PlaygroundSettings(CheckedSettings):
     points: int = setting(PLANE_POINTS)
     noise: float = setting(PLANE_NOISE)
     seed: int = setting(SEED)
+    student_samples: int = setting(STUDENT_SAMPLES, SAMPLES_SEEN)
+    #: Draws anew the points that are measured on.
+    split: int = setting(SPLIT)
     #: The learner's points, in place of the named set.
     own: OwnPoints | None = None
 
@@ -70,13 +75,14 @@ class PlaygroundSettings(CheckedSettings):
         return super().texts() | ({} if self.own is None else {"own": str(len(self.own.points))})
 
     def work(self) -> float:
-        return 1e9  # a second, whatever is set
+        # A second, half of it for the students unless they train longer.
+        return 5e8 * (1 + self.student_samples / SAMPLES_SEEN)
 
     def data(self) -> Plane:
         """Return the points that these settings describe."""
         if self.own is not None:
-            return own_plane(self.own, self.seed)
-        return plane(self.plane, self.points, self.noise, self.seed)
+            return own_plane(self.own, self.seed, self.split)
+        return plane(self.plane, self.points, self.noise, self.seed, self.split)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -127,7 +133,9 @@ def playground(settings: PlaygroundSettings, monitor: Monitor = SILENT) -> Measu
         (settings.temperature, settings.temperature),
         (1.0, settings.alpha),
     )
-    hard, distilled = filmed(students, data, rows, objective, reach, monitor, "students")
+    hard, distilled = filmed(
+        students, data, rows, objective, reach, monitor, "students", settings.student_samples
+    )
     films = {"teacher": teacher_film, "hard": hard, "distilled": distilled}
     ends = torch.tensor([[film.accuracy[-1] for film in films.values()]], dtype=torch.float64)
     return MeasuredFilms(
@@ -156,7 +164,7 @@ def _filmed_teacher(
 ) -> tuple[MLPStack, Film]:
     """Return the teacher, a known one if there is: T, α and the students do not concern it."""
     which = settings.own or (settings.plane, settings.noise, settings.points)
-    key: _TeacherKey = (which, settings.teacher_hidden, settings.seed)
+    key: _TeacherKey = (which, settings.teacher_hidden, settings.seed, settings.split)
     if (known := _teachers.get(key)) is not None:
         return known
     pool = data.dataset.training

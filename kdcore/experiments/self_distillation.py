@@ -18,7 +18,7 @@ from kdcore.experiments.result import (
     measured_curve,
 )
 from kdcore.methods import Task, born_again
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.settings import (
     ALPHA,
     GENERATIONS,
@@ -57,7 +57,8 @@ class MeasuredGenerations(Measured):
     ensemble_accuracy: Tensor
 
 
-def self_distillation(settings: SelfSettings, monitor: Monitor = SILENT) -> MeasuredGenerations:
+@planned
+def self_distillation(settings: SelfSettings) -> Plan[MeasuredGenerations]:
     """Train generation after generation and compare each, and their ensembles, with the first."""
     dataset, seeds = digits(settings.split), settings.seed_numbers
     task = Task(
@@ -69,8 +70,9 @@ def self_distillation(settings: SelfSettings, monitor: Monitor = SILENT) -> Meas
         alpha=settings.alpha,
         generations=settings.generations,
         samples=settings.student_samples,
+        drawn=(settings.labels, settings.label_noise),
     )
-    generations = born_again(task, monitor)
+    generations = yield from born_again.plan(task)
     logits = torch.cat([generation.test_logits for generation in generations], dim=1)
     labels, numbers = dataset.test.labels, range(len(generations))
     alone = accuracy(logits, labels)
@@ -108,5 +110,10 @@ def _row(number: int, logits: Tensor, alone: Tensor, together: Tensor, samples: 
 
 
 EXPERIMENT = Experiment(
-    "self", SelfSettings, self_distillation, page="four_ways", named_by=("generation",)
+    "self",
+    SelfSettings,
+    self_distillation,
+    page="four_ways",
+    named_by=("generation",),
+    merges_over=("label_noise", "temperature", "alpha", "seeds", "first_seed"),
 )

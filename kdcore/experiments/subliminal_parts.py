@@ -79,6 +79,11 @@ def subliminal_parts(settings: SubliminalPartsSettings, monitor: Monitor = SILEN
 
     The last row is no student: the teacher's own trained body, read by the class outputs that it
     started with. It is the most that can come through.
+
+    Notes
+    -----
+    Brockers et al. (2026), *Learning through noise: why subliminal learning works and when it
+    fails*: with MNIST, outputs that fit are what it takes, and a matching start is not.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
     test = dataset.test

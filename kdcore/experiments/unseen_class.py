@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement
 from kdcore.data import Dataset, digits
-from kdcore.distillation import Response, Trained, layer_sizes, train_and_test, train_teachers
+from kdcore.distillation import Trained, plan_conditions, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -21,8 +21,7 @@ from kdcore.experiments.result import (
     measured_curve,
     teacher_samples,
 )
-from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.settings import (
     OMIT,
     STUDENT_HIDDEN,
@@ -32,7 +31,6 @@ from kdcore.settings import (
     setting,
 )
 from kdcore.statistics import mean_interval, paired_difference, verdict, verdicts
-from kdcore.training import TrainingSettings
 from kdcore.unseen import balancing_shift, confusion, recall, shifted
 
 #: Samples that each student sees here, three times as many as in the other experiments. To get the
@@ -82,7 +80,8 @@ class MeasuredUnseen(Measured):
     students: tuple[OneStudent, ...] = ()
 
 
-def unseen_class(settings: UnseenClassSettings, monitor: Monitor = SILENT) -> MeasuredUnseen:
+@planned
+def unseen_class(settings: UnseenClassSettings) -> Plan[MeasuredUnseen]:
     """Take digits out of the students' training set and ask them for these digits in the test.
 
     The teacher has seen all ten digits. Its students learn from *all* images of the training pool
@@ -98,10 +97,10 @@ def unseen_class(settings: UnseenClassSettings, monitor: Monitor = SILENT) -> Me
     Hinton, Vinyals, Dean (2015), section 3: MNIST without the digit 3.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
-    students = _train_students(dataset, teachers.training_logits, settings, seeds, monitor)
+    students = yield from _plan_students(dataset, teachers.training_logits, settings, seeds)
     pool_logits = students.stack.logits(dataset.training.inputs)
     shifts = balancing_shift(
         pool_logits, settings.omit, class_frequencies(dataset.training.labels, settings.omit)
@@ -119,30 +118,28 @@ def class_frequencies(labels: Tensor, classes: Sequence[int]) -> list[float]:
     return [(labels == each).double().mean().item() for each in classes]
 
 
-def _train_students(
+def _plan_students(
     dataset: Dataset,
     teacher_logits: Tensor,
     settings: UnseenClassSettings,
     seeds: tuple[int, ...],
-    monitor: Monitor,
-) -> Trained:
+) -> Plan[Trained]:
     """Train one student a seed on hard labels and one at each temperature."""
-    pool = dataset.training
-    conditions = 1 + len(settings.temperatures)
-    return train_and_test(
-        dataset,
-        MLPStack.initialise(layer_sizes(dataset, settings.student_hidden), seeds, conditions),
-        seen_rows(pool.labels, settings.omit).repeat(len(seeds), 1),
-        # Condition 0 learns from hard labels alone, where the temperature has no say.
-        Response(
-            pool.labels,
+    labels = dataset.training.labels
+    return (
+        yield from plan_conditions(
+            dataset,
             teacher_logits,
+            seeds,
+            seen_rows(labels, settings.omit).expand(len(seeds), -1),
+            labels.expand(len(seeds), -1),
+            settings.student_hidden,
+            # Condition 0 learns from hard labels alone, where the temperature has no say.
             (1.0, *settings.temperatures),
             (1.0, *[0.0] * len(settings.temperatures)),
-        ),
-        TrainingSettings(settings.student_samples),
-        monitor,
-        "students",
+            settings.student_samples,
+            drawn=("all but", settings.omit),
+        )
     )
 
 
@@ -267,4 +264,5 @@ EXPERIMENT = Experiment(
     page="unseen_digit",
     named_by=("temperature",),
     claims=(Claim("unseen", unseen),),
+    merges_over=("omit", "temperatures", "seeds", "first_seed"),
 )

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from kdcore.data import digits
-from kdcore.distillation import accuracy, ensemble, train_teachers
+from kdcore.distillation import accuracy, ensemble, plan_teachers
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
     Measured,
-    MeasuredCurve,
     Row,
     accuracy_columns,
     draw_labels,
     measured_curve,
     teacher_samples,
 )
-from kdcore.methods import METHODS, PEERS, Task, hard_label_peers, regressor_parameters
+from kdcore.methods import (
+    HEARD,
+    METHODS,
+    PEERS,
+    Method,
+    Task,
+    hard_label_peers,
+    regressor_parameters,
+)
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, LearningCurve, Monitor, Part
+from kdcore.monitor import LearningCurve, Monitor
+from kdcore.plans import ByItself, Plan, parts, planned
 from kdcore.settings import (
     ALPHA,
     HINT_WEIGHT,
@@ -35,6 +45,7 @@ from kdcore.settings import (
     setting,
 )
 from kdcore.statistics import not_told_apart
+from kdcore.store import BoundedStore
 from kdcore.training import TrainingSettings
 
 
@@ -61,32 +72,39 @@ class VariantsSettings(Settings):
         )
 
 
-def variants(settings: VariantsSettings, monitor: Monitor = SILENT) -> Measured:
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """How well each seed's own network reads that was trained by some method."""
+
+    #: Test accuracy, ``[S]``.
+    accuracy: Tensor
+    #: Test accuracy while learning, ``[S, 1]`` each.
+    curve: LearningCurve
+
+
+@planned
+def variants(settings: VariantsSettings) -> Plan[Measured]:
     """Train the same students by every method and compare each with hard labels alone.
 
     What is judged is always the seed's own network: in a cohort, the peer that starts from the
     same weights as all the others. An ensemble of hard-label students is the control: it shows
     what the networks of a cohort give without teaching each other.
     """
-    task = _task(settings, monitor)
-    accuracies: dict[str, Tensor] = {}
-    curves: list[MeasuredCurve] = []
-    parts = len(METHODS) + 1
-    for number, (name, method) in enumerate(METHODS.items()):
-        part = Part(monitor, number / parts, (number + 1) / parts, name)
-        trained = method.train(task, part)
-        accuracies[name] = trained.accuracy[:, 0]
-        curves.append(measured_curve(trained.curve, 0))
-    together = _ensemble_curve(task, Part(monitor, 1 - 1 / parts, 1, "ensemble"))
-    accuracies["ensemble"] = together.accuracy[-1][:, 0]
-    curves.append(measured_curve(together, 0))
+    task = yield from _plan_task(settings)
+    plans = [
+        _plan_learned(settings, name, method.hears, partial(_by, method, task))
+        for name, method in METHODS.items()
+    ]
+    plans.append(_plan_learned(settings, "ensemble", (), partial(_ensemble, task)))
+    found = yield from parts(plans, [1.0] * len(plans))
+    learned = dict(zip((*METHODS, "ensemble"), found, strict=True))
     return Measured(
         [
-            _row(name, accuracy, accuracies["hard"], settings.student_samples)
-            for name, accuracy in accuracies.items()
+            _row(name, each.accuracy, learned["hard"].accuracy, settings.student_samples)
+            for name, each in learned.items()
         ],
-        torch.stack(list(accuracies.values()), dim=1),
-        curves,
+        torch.stack([each.accuracy for each in found], dim=1),
+        [measured_curve(each.curve, 0) for each in found],
     )
 
 
@@ -104,14 +122,17 @@ def _row(name: str, own: Tensor, hard: Tensor, samples: int) -> Row:
     }
 
 
-def _task(settings: VariantsSettings, monitor: Monitor) -> Task:
+def _plan_task(settings: VariantsSettings) -> Plan[Task]:
     dataset, seeds = digits(settings.split), settings.seed_numbers
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
+    )
     return Task(
         dataset,
         seeds,
         settings.student_hidden,
         *draw_labels(dataset, seeds, settings.labels, settings.label_noise),
-        train_teachers(dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor),
+        teachers,
         settings.temperature,
         settings.alpha,
         settings.hint_weight,
@@ -119,8 +140,34 @@ def _task(settings: VariantsSettings, monitor: Monitor) -> Task:
     )
 
 
-def _ensemble_curve(task: Task, monitor: Monitor) -> LearningCurve:
-    """Train an ensemble of hard-label students; return what they know together, ``[S, 1]`` each."""
+_learned: BoundedStore[Hashable, Learned] = BoundedStore(256, capacity_bytes=4 * 2**20)
+
+
+def _plan_learned(
+    settings: VariantsSettings,
+    name: str,
+    hears: tuple[str, ...],
+    train: Callable[[Monitor], Learned],
+) -> Plan[Learned]:
+    """Train one variant, unless it was trained before with all that it hears as it is now."""
+    apart = {key: value for key, value in settings.values().items() if key not in HEARD}
+    heard = tuple(getattr(settings, key) for key in hears)
+    key = (name, *apart.values(), *heard, teacher_samples(digits(settings.split)))
+    (learned,) = yield [_learned.get(key) or ByItself(train, name, key)]
+    _learned.put(key, learned)
+    return learned
+
+
+def _by(method: Method, task: Task, monitor: Monitor) -> Learned:
+    """Train by a method; what is judged is the seed's own network."""
+    trained = method.train(task, monitor)
+    points = [accuracy[:, :1].clone() for accuracy in trained.curve.accuracy]
+    curve = LearningCurve(list(trained.curve.samples_seen), points)
+    return Learned(trained.accuracy[:, 0].clone(), curve)
+
+
+def _ensemble(task: Task, monitor: Monitor) -> Learned:
+    """Train an ensemble of hard-label students and ask them together."""
     curve = LearningCurve()
 
     def on_point(stack: MLPStack, test_logits: Tensor) -> None:
@@ -128,7 +175,7 @@ def _ensemble_curve(task: Task, monitor: Monitor) -> LearningCurve:
         curve.accuracy.append(together[:, None])
 
     curve.samples_seen = hard_label_peers(task, monitor, on_point).curve.samples_seen
-    return curve
+    return Learned(curve.accuracy[-1][:, 0], curve)
 
 
 # --------------------------------------------------------------------------- what a run says
@@ -148,5 +195,10 @@ def best_way_to_teach(result: AnyResult) -> str:
 
 
 EXPERIMENT = Experiment(
-    "variants", VariantsSettings, variants, page="four_ways", named_by=("variant",)
+    "variants",
+    VariantsSettings,
+    variants,
+    page="four_ways",
+    named_by=("variant",),
+    merges_over=HEARD,
 )

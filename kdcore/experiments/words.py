@@ -103,7 +103,7 @@ def words(settings: WordsSettings, monitor: Monitor = SILENT) -> WordsMeasured:
     phases = [TrainingSettings(settings.student_samples, STUDENT_BATCH, STUDENT_RATE)]
     sizes = (settings.context * language.symbols, *settings.student_hidden, language.symbols)
 
-    texts = texts_read(language, settings.words_read(settings.words), seeds)
+    texts = texts_read(language, settings.words_read(settings.words), seeds, settings.split)
     reading = Reading.of(texts, phases[0].samples_seen)
     word_level = learn(
         trie,
@@ -118,7 +118,8 @@ def words(settings: WordsSettings, monitor: Monitor = SILENT) -> WordsMeasured:
         phases,
         Part(monitor, 0.4, 0.75),
     )
-    answers = Reading.of(texts_written(teachers, language, ANSWERS, seeds), phases[0].samples_seen)
+    written = texts_written(teachers, language, ANSWERS, seeds, settings.split)
+    answers = Reading.of(written, phases[0].samples_seen)
     sequence_level = learn(
         trie,
         MLPStack.initialise(sizes, seeds),

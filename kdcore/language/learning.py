@@ -16,7 +16,7 @@ from kdcore.language.sampling import write_words
 from kdcore.losses import hard_gradient, reverse_kl_gradient, soft_gradient
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, LearningCurve, Monitor
-from kdcore.randomness import generator
+from kdcore.randomness import generator, in_split
 from kdcore.store import BoundedStore
 from kdcore.targets import logits_of
 from kdcore.training import Objective, Progress, TrainingSettings, train
@@ -197,22 +197,26 @@ def writing_teachers(
     return teachers
 
 
-def texts_read(language: Language, words: int, seeds: Sequence[int]) -> list[Tensor]:
+def texts_read(
+    language: Language, words: int, seeds: Sequence[int], split: int = 0
+) -> list[Tensor]:
     """Draw the words that each seed's students read, ``[words, longest + 1]`` symbols each.
 
-    The same seed draws the same words, and more of them only add to them.
+    The same seed draws the same words, and more of them only add to them; another split draws
+    others.
     """
     if not 1 <= words <= len(language.words):
         raise ValueError(f"words must be from 1 to {len(language.words)}, not {words}")
-    orders = [torch.randperm(len(language.words), generator=generator(s, "words")) for s in seeds]
+    draws = [generator(seed, in_split("words", split)) for seed in seeds]
+    orders = [torch.randperm(len(language.words), generator=draw) for draw in draws]
     return [language.table([language.words[i] for i in order[:words]]) for order in orders]
 
 
 def texts_written(
-    teachers: Writers, language: Language, words: int, seeds: Sequence[int]
+    teachers: Writers, language: Language, words: int, seeds: Sequence[int], split: int = 0
 ) -> list[Tensor]:
-    """Let each seed's teacher write words for its students to read."""
-    draws = [generator(seed, "teacher's words") for seed in seeds]
+    """Let each seed's teacher write words for its students to read; others in another split."""
+    draws = [generator(seed, in_split("teacher's words", split)) for seed in seeds]
     return list(write_words(teachers.stack, words, language.symbols, draws))
 
 

@@ -69,7 +69,7 @@ class WritingSettings(Settings):
     """Base of the settings of every experiment on the little language.
 
     Its figures are exact for the whole language, so there is no test set to be split off:
-    ``split`` says nothing here.
+    ``split`` draws anew what the students learn from, the words that they or their teacher chose.
     """
 
     context: int = setting(CONTEXT)

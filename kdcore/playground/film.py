@@ -19,7 +19,7 @@ from kdcore.training import Objective, Progress, TrainingSettings, train
 FRAMES = 60
 #: Cells along each side of the plane: fine enough for a smooth boundary when drawn larger.
 GRID = 40
-#: Samples each network sees at least; a set that is larger is passed through once a frame.
+#: Samples a network sees at least, where nothing else is said.
 SAMPLES_SEEN = 12_000
 #: Two inputs and few classes: larger steps than for the digits, or the spirals take too long.
 LEARNING_RATE = 1e-2
@@ -53,10 +53,15 @@ def filmed(
     reach: float,
     monitor: Monitor,
     stage: str,
+    samples: int = SAMPLES_SEEN,
 ) -> list[Film]:
-    """Train the networks of one seed on some rows; return the film of each."""
+    """Train the networks of one seed on some rows; return the film of each.
+
+    They see each row as often as another, once a frame at least: so they may see somewhat more
+    than ``samples``.
+    """
     cells, pool, test = grid(reach), data.dataset.training, data.dataset.test
-    passes = -(-SAMPLES_SEEN // (FRAMES * len(rows)))  # through the points, for each frame
+    passes = -(-samples // (FRAMES * len(rows)))  # through the points, for each frame
     settings = TrainingSettings(FRAMES * passes * len(rows), learning_rate=LEARNING_RATE)
     logits, measured, samples_seen = [], LearningCurve(), [0]
 

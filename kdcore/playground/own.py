@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from kdcore.playground.shapes import LETTERS, Plane, standardised
-from kdcore.randomness import generator
+from kdcore.randomness import generator, in_split
 from kdcore.words import Refusal
 
 #: With more, nobody could tell the classes' colours and shapes apart.
@@ -40,17 +40,17 @@ class OwnPoints:
     held_out: bool = False
 
 
-def own_plane(own: OwnPoints, seed: int) -> Plane:
+def own_plane(own: OwnPoints, seed: int, split: int = 0) -> Plane:
     """Return the learner's points, ready to train on.
 
-    Where a quarter is to be held out, it is drawn class by class, by the seed. Otherwise accuracy
-    can only be measured on the points that were trained on, and ``held_out`` says so.
+    Where a quarter is to be held out, it is drawn class by class, by seed and split. Otherwise
+    accuracy can only be measured on the points that were trained on, and ``held_out`` says so.
     """
     table = torch.tensor(own.points, dtype=torch.float64)
     inputs, labels = table[:, :2], table[:, 2].long()
     is_test = torch.zeros(len(labels), dtype=torch.bool)
     if own.held_out:
-        draw = generator(seed, "held out")
+        draw = generator(seed, in_split("held out", split))
         for label in range(len(own.class_names)):
             rows = torch.nonzero(labels == label).flatten()
             order = torch.randperm(len(rows), generator=draw)

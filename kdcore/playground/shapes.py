@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kdcore.data import Dataset, LabelledImages
-from kdcore.randomness import generator
+from kdcore.randomness import generator, in_split
 
 #: Held-out points of each set; few would make the accuracy a matter of luck.
 TEST_POINTS = 600
@@ -88,10 +88,11 @@ PLANES: Mapping[str, Callable[[int, float, torch.Generator], tuple[Tensor, Tenso
 }
 
 
-def plane(name: str, points: int, noise: float, seed: int) -> Plane:
+def plane(name: str, points: int, noise: float, seed: int, split: int = 0) -> Plane:
     """Return a set with ``points`` to train on and 600 held-out ones, drawn apart.
 
-    Inputs are standardised with mean and deviation of the training points.
+    Inputs are standardised with mean and deviation of the training points. Another split has other
+    held-out points.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def plane(name: str, points: int, noise: float, seed: int) -> Plane:
     if name not in PLANES:
         raise ValueError(f"plane must be one of {', '.join(PLANES)}, not {name[:40]!r}")
     training = PLANES[name](points, noise, generator(seed, f"{name}, training"))
-    test = PLANES[name](TEST_POINTS, noise, generator(seed, f"{name}, test"))
+    test = PLANES[name](TEST_POINTS, noise, generator(seed, in_split(f"{name}, test", split)))
     classes = int(training[1].max()) + 1
     return standardised(training, test, name, tuple(LETTERS[:classes]), ("x", "y"), held_out=True)
 

@@ -107,7 +107,8 @@ class Lesson:
         self._shared = words("lesson")
         known = settings.parameters()
         shown = [control_of(known[c]) if isinstance(c, str) else c for c in controls]
-        shown += [control_of(known[c]) for c in COMMON if c in known and c not in controls]
+        common = [c for c in COMMON if c in known and c not in controls]
+        shown += [control_of(known[c]) for c in common if known[c].offered]
         behind = [control_of(known[c]) for c in BEHIND_THE_SEEDS if c in known]
         more = [_as_control(each) for each in extras(self.words)]
         options = tuple(option["key"] for option in self.words["predict"]["options"])

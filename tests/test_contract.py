@@ -1,0 +1,87 @@
+"""What every experiment takes: samples that a student sees, and another split of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from kdcore import command_line
+from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.on_policy import OnPolicySettings
+from kdcore.words import Refusal
+from tests.small import FEW, as_small_as_can_be, short_lessons
+
+#: The published run is what it is: neither its length nor its data are anybody's to set.
+PUBLISHED = ("reference", "reference-faults")
+OURS = [name for name in EXPERIMENTS if name not in PUBLISHED]
+SMALL = {key: value for key, value in FEW.items() if key != "student_samples"}
+
+
+def measured(name: str, **texts: str) -> Any:
+    """Return what a run finds, as numbers: its accuracies, or its rows where it has none."""
+    experiment = EXPERIMENTS[name]
+    settings = experiment.settings.from_texts({"student_samples": "640"} | texts)
+    with short_lessons():
+        result = experiment.run(as_small_as_can_be(settings, SMALL))
+    for key, text in texts.items():
+        assert str(result.settings.values()[key]) == text
+    accuracy = result.measured.accuracy
+    return result.rows if accuracy is None else accuracy.tolist()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_experiment_takes_samples_and_a_split_and_both_matter(name: str) -> None:
+    usual = measured(name)
+    assert measured(name, split="0") == usual
+    assert measured(name, split="1") != usual
+    assert measured(name, student_samples="3200") != usual
+
+
+def test_the_published_run_takes_neither() -> None:
+    for name in PUBLISHED:
+        assert {"student_samples", "split"}.isdisjoint(EXPERIMENTS[name].settings.parameters())
+
+
+def test_the_list_names_both_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    command_line.main(["list"])
+    printed = capsys.readouterr().out
+    for key in ("student_samples", "split"):
+        assert printed.count(f"\n    {key}=") == len(OURS)
+
+
+# ---------------------------------------------------------------------- the pen counts in steps
+
+
+def test_steps_and_samples_of_the_pen_say_the_same() -> None:
+    def both(**given: Any) -> tuple[int, int]:
+        settings = OnPolicySettings(**given)
+        return settings.steps, settings.student_samples
+
+    assert both() == (1_000, 32_000)
+    assert both(steps=500) == both(student_samples=16_000) == (500, 16_000)
+    assert both(steps=500, student_samples=16_000) == (500, 16_000)
+    assert both(student_samples=15_990) == (500, 15_990)  # the last batch is full
+    assert OnPolicySettings(steps=500) == OnPolicySettings(student_samples=16_000)
+
+
+@pytest.mark.parametrize("settings", [OnPolicySettings(), OnPolicySettings(steps=500)])
+def test_what_a_run_of_the_pen_was_set_to_sets_it_again(settings: OnPolicySettings) -> None:
+    assert OnPolicySettings.from_texts(settings.texts()) == settings
+    assert OnPolicySettings(**settings.values()) == settings
+
+
+def test_steps_and_samples_that_differ_are_refused() -> None:
+    with pytest.raises(Refusal, match="64000 samples are not 500 steps"):
+        OnPolicySettings(steps=500, student_samples=64_000)
+
+
+def test_another_split_has_other_drawings_to_test_the_same_students_on() -> None:
+    run = EXPERIMENTS["on-policy"].run
+    usual, other = (
+        run(OnPolicySettings(seeds=2, steps=20, split=split)).measured for split in (0, 1)
+    )
+    for mine, same in zip(usual.students, other.students, strict=True):
+        assert torch.equal(mine.buffer, same.buffer)
+    assert not torch.equal(usual.teacher_path, other.teacher_path)
