@@ -398,8 +398,7 @@ class Relational:
 def born_again(task: Task) -> Plan[list[Trained]]:
     """Return all generations: the first learns from hard labels, each other from the one before.
 
-    Each starts from weights of its own and sees the same batches. With the weights of the one
-    before it would soon say what that one says, and be no second opinion.
+    Each starts from weights of its own and sees the same batches.
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """Classes that a student has never seen: how well it knows them, and the bias that it lacks.
 
-A student that never saw a 3 has also learned that 3 is never the answer: the bias of that logit
-is far too low. What it knows of 3s shows when a constant is added to the logit.
+A student that never saw a 3 may also have learned that 3 is never the answer, so that the bias of
+that logit is too low. What it knows of 3s all the same shows when a constant is added to the logit.
 
 Source: Hinton, Vinyals, Dean (2015), *Distilling the Knowledge in a Neural Network*, section 3.
 """

@@ -16,8 +16,8 @@ from kdcore import losses
 from kdcore.data import digits
 from kdcore.experiments import t_squared
 from kdcore.experiments.lab import LabSettings, MeasuredLab
-from kdcore.experiments.t_squared import TSquaredSettings, factor
-from kdcore.figures import factor_figure, gradient_sizes_figure
+from kdcore.experiments.t_squared import TSquaredSettings, factor, gained_by_factor
+from kdcore.figures import gains_figure, gradient_sizes_figure
 from kdcore.losses import alpha_without_factor
 from kdcore.settings import ALPHA, TEMPERATURE, Number
 from kdcore.views.anatomy import Example, gradient_sizes
@@ -160,7 +160,11 @@ def show_sizes(result: MeasuredLab, seconds: float) -> None:
         ),
         key="sizes",
     )
-    charts.provenance(said["provenance"].format(n=len(labels), seconds=f"{seconds:.1f}"))
+    charts.provenance(
+        said["provenance"].format(
+            n=len(labels), seconds=f"{seconds:.1f}", samples=f"{SETTINGS.student_samples:,}"
+        )
+    )
     with st.expander(said["limit_heading"], icon=":material/function:"):
         st.markdown(
             said["limit_explained"].format(
@@ -201,23 +205,16 @@ def show_factor() -> None:
     if result is None:
         charts.placeholder(FACTOR_HEIGHT)
         return
-    baseline, *taught = result.rows
-    kinds = {kind: [row for row in taught if row["factor"] == kind] for kind in ("T²", "none")}
+    # Not the accuracies themselves: at which T a student is best is asked in the next lesson.
+    gained = {
+        said["at"].format(temperature=f"{T:g}"): g for T, g in gained_by_factor(result).items()
+    }
+    points = [charts.points(gain.mean, gain.half_width) for gain in gained.values()]
     charts.show(
-        factor_figure(
-            {kind: [result.interval(row) for row in rows] for kind, rows in kinds.items()},
-            [row["temperature"] for row in kinds["T²"]],
-            result.interval(baseline),
-            said,
-        ),
+        gains_figure(list(gained), list(gained.values()), said["x"]),
         charts.table(result.rows),
         said["alternative"].format(
-            temperatures=", ".join(f"{row['temperature']:g}" for row in kinds["T²"]),
-            hard=charts.percent(result.interval(baseline)),
-            **{
-                name: ", ".join(charts.percent(result.interval(row)) for row in kinds[kind])
-                for name, kind in (("squared", "T²"), ("plain", "none"))
-            },
+            gains="; ".join(f"{name}: {gain}" for name, gain in zip(gained, points, strict=True))
         ),
         key="factor-chart",
     )
@@ -226,14 +223,11 @@ def show_factor() -> None:
     claim = words["claims"]["factor"]
     cards.claim(claim["text"], claim["source"], judged.verdict, verdict_of(judged.verdict, result))
     st.markdown(claim["measured"].format(**called.judgement(judged)))
-    highest = {kind: max(rows, key=lambda row: row["temperature"]) for kind, rows in kinds.items()}
     verdict.markdown(
         said["found"].format(
-            temperature=f"{highest['T²']['temperature']:g}",
+            temperature=f"{max(result.settings.temperatures):g}",
             alpha=f"{result.settings.alpha:g}",
-            squared=charts.percent(result.interval(highest["T²"])),
-            plain=charts.percent(result.interval(highest["none"])),
-            hard=charts.percent(result.interval(baseline)),
+            gain=points[-1],
         )
     )
 

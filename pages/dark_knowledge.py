@@ -10,16 +10,17 @@ from kdcore import targets
 from kdcore.data import digits
 from kdcore.experiments.controls import (
     EXPERIMENT,
-    RIVALS,
+    IMPOSTORS,
     ControlsSettings,
     Example,
     controls_pattern,
+    soft_against,
     soft_over,
     soft_targets,
 )
 from kdcore.experiments.result import AnyResult
 from kdcore.figures import gains_figure, targets_figure
-from kdcore.statistics import Interval, Verdict, verdicts
+from kdcore.statistics import Interval, Verdict
 from pages.common import charts, digit_images
 from pages.common.lesson import Lesson
 from pages.common.widgets import Named
@@ -105,22 +106,23 @@ def show_gains(result: AnyResult) -> None:
     text, (hard, *rows) = words["gains"], result.rows
     names = [words["names"][row["targets"]] for row in rows]
     gains = [result.interval(row, "gain") for row in rows]
+    said = [row["verdict"] for row in rows]
     st.subheader(text["heading"], anchor=False)
     lesson.chart(
         gains_figure(names, gains, text["x"]),
         charts.table(result.rows),
-        text["alternative"].format(gains="; ".join(map(in_words, names, gains, verdicts(gains)))),
+        text["alternative"].format(gains="; ".join(map(in_words, names, gains, said))),
         key="gains",
     )
     st.markdown(text["baseline"].format(hard=charts.percent(result.interval(hard))))
 
 
 def show_against(result: AnyResult) -> None:
-    """The soft labels against every other target, paired."""
-    text = words["against"]
-    names = [text["over"].format(name=words["names"][other]) for other in RIVALS]
-    gains = [soft_over(result, other) for other in RIVALS]
-    together = verdicts(gains)
+    """The soft labels against both impostors, paired."""
+    text, against = words["against"], soft_against(result)
+    names = [text["over"].format(name=words["names"][other]) for other in IMPOSTORS]
+    gains = [soft_over(result, other) for other in IMPOSTORS]
+    together = list(against.values())
     st.subheader(text["heading"], anchor=False)
     charts.show(
         gains_figure(names, gains, text["x"]),

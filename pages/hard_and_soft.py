@@ -313,7 +313,7 @@ with st.container(key="controls"):
 show_panels(result)
 with st.container(key="provenance"):
     if answered.result:
-        charts.provenance(provenance_of(answered.result))
+        charts.provenance(provenance_of(answered.result, controls))
     answered.follow(jobs.show_progress)
 
 st.subheader(words["draw"]["heading"], anchor=False)

@@ -264,6 +264,8 @@ def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
     said = {
         "hard_width": hard["student_width"],
         "hard_parameters": f"{hard['parameters']:,}",
+        "low": f"{same.times.low:.1f}",
+        "high": f"{same.times.high:.1f}",
     }
     distilled, difference = same.smallest_distilled, same.difference
     if distilled is not None and difference is not None:
@@ -271,8 +273,6 @@ def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
             "width": distilled["student_width"],
             "parameters": f"{distilled['parameters']:,}",
             "times": f"{same.times_smaller:.1f}",
-            "low": f"{same.times.low:.1f}",
-            "high": f"{same.times.high:.1f}",
             "difference": charts.points(difference.mean, difference.half_width),
         }
     st.markdown(text[same.outcome].format(**said))
@@ -287,7 +287,11 @@ def show_cost(cost: MeasuredCost) -> None:
     at = visit.local(datetime.fromtimestamp(cost.finished, UTC)).strftime("%H:%M:%S")
     charts.provenance(
         text["provenance"].format(
-            at=at, threads=cost.threads, rounds=cost.rounds, n=cost.lab.measured.distilled.n
+            at=at,
+            threads=cost.threads,
+            rounds=cost.rounds,
+            n=cost.lab.measured.distilled.n,
+            samples=f"{cost.lab.settings.student_samples:,}",
         )
     )
     st.button(text["again"], icon=":material/timer:", on_click=measure_again)

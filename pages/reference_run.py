@@ -17,7 +17,7 @@ from kdcore.figures import (
     memorising_figure,
     published_figure,
 )
-from kdcore.reference.faults import memorise, wilson_interval
+from kdcore.reference.faults import furthest_apart, memorise, wilson_interval
 from kdcore.reference.run import CHANCE, compare_cells, run_table
 from kdcore.reference.tables import PUBLISHED, Table, published_best
 from kdcore.statistics import Interval
@@ -84,14 +84,23 @@ def show_best(faults: Faults, settings: FaultsSettings) -> None:
 
 
 def show_interval(table: Table) -> None:
-    """Fault 4 of the list: the binomial interval of one measurement covers the differences."""
+    """Fault 4 of the list: how wide the binomial interval of one measurement is."""
     text = words["interval"]
     published = PUBLISHED[table]
     accuracies = [row.student_accuracy for row in published]
     intervals = [wilson_interval(accuracy) for accuracy in accuracies]
     rows = [str(row.setting) for row in published]
+    apart = furthest_apart(intervals)
+    lowest, highest = (rows[i] for i in apart) if apart else ("", "")
+    overlap = text["overlap_some" if apart else "overlap_all"]
+    inside = sum(low <= CHANCE <= high for low, high in intervals)
     st.subheader(text["heading"], anchor=False)
-    st.markdown(text["explain"])
+    st.markdown(
+        text["explain"].format(
+            overlap=overlap.format(rows=len(rows), low=lowest, high=highest),
+            chance=text["chance_share"].format(inside=inside),
+        )
+    )
     charts.show(
         published_figure(rows, accuracies, intervals, text["x"], text["y"], text),
         charts.table(
@@ -118,7 +127,7 @@ def show_held_out(faults: Faults) -> None:
     for column, which, accuracy in zip(
         st.columns(2), ("training", "held_out"), (faults.training, faults.held_out), strict=True
     ):
-        show_against_chance(column, text[which], accuracy, text["verdict"])
+        show_against_chance(column, text[which], accuracy, text["verdict"][which])
 
 
 def show_against_chance(
@@ -158,7 +167,7 @@ def show_memorising(faults: Faults) -> None:
         "held_out": f"{100 * end.held_out_accuracy:.1f} %",
     }
     st.subheader(text["heading"], anchor=False)
-    st.markdown(text["explain"].format(**ends))
+    st.markdown(text["explain"].format(steps=end.step, **ends))
     charts.show(
         memorising_figure(faults.memorising, text["x"], text["y"], text),
         charts.table([vars(point) for point in faults.memorising.curve]),

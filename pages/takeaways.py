@@ -1,4 +1,4 @@
-"""Takeaways: six claims of the field, each with what the own runs say of it."""
+"""Takeaways: claims of the field, each with what the own runs say of it."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def assistant_settings() -> ProgressiveSettings:
 
 
 def show_accuracy(result: AnyResult) -> None:
-    """Left panel: teachers climb, their students rise and fall."""
+    """Left panel: teachers and their students."""
     text, rows = words["accuracy"], result.rows
     shapes = [row["teacher_hidden"] for row in rows]
     best, alike = not_told_apart(result.accuracy)
@@ -80,7 +80,7 @@ def show_accuracy(result: AnyResult) -> None:
 
 
 def show_entropy(result: AnyResult) -> None:
-    """Right panel: the larger the teacher, the surer it is."""
+    """Right panel: how soft each teacher's labels are."""
     text, rows = words["entropy"], result.rows
     entropies = [row["soft_label_entropy"] for row in rows]
     st.subheader(text["heading"], anchor=False)
@@ -135,7 +135,7 @@ def show_confidence() -> None:
     controls.show("confidence")
     if not controls["confidence"]:
         return
-    # A setting of its own: all the labels and a small student, where the large teacher hurts most.
+    # A setting of its own: all the labels and a small student.
     result = lesson.run_beside(confidence.EXPERIMENT, confidence.ConfidenceSettings)
     if not result:
         return

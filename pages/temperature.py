@@ -25,7 +25,7 @@ controls, words = lesson.controls, lesson.words
 
 
 def show_entropy(result: AnyResult) -> None:
-    """Left panel: the labels grow softer."""
+    """Left panel: how soft the labels are."""
     text, rows = words["entropy"], result.rows[1:]
     st.subheader(text["heading"], anchor=False)
     temperatures = [row["temperature"] for row in rows]

@@ -13,7 +13,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from kdcore.figures import factor_figure, gradient_sizes_figure
+from kdcore.figures import gradient_sizes_figure
 from kdcore.losses import (
     distillation_gradient,
     distillation_loss,
@@ -23,7 +23,6 @@ from kdcore.losses import (
     soft_gradient,
 )
 from kdcore.randomness import generator
-from kdcore.statistics import Interval
 from kdcore.views.anatomy import (
     AT_REST,
     Example,
@@ -275,23 +274,6 @@ def test_the_figure_of_sizes_shows_both_curves_and_both_limits() -> None:
     assert list(plain.y) == [point.mean for point in sizes.plain]
     assert set(limit.y) == {sizes.limit}
     assert list(plain_limit.y) == sizes.plain_limit
-
-
-def test_the_factor_chart_holds_both_kinds_and_names_the_hard_label_student_in_the_legend() -> None:
-    squared = [Interval(0.8, 0.02, 5), Interval(0.9, 0.01, 5)]
-    plain = [Interval(0.8, 0.02, 5), Interval(0.7, 0.04, 5)]
-    text = words("anatomy")["factor"]
-    figure = factor_figure(
-        {"T²": squared, "none": plain}, [1.0, 8.0], Interval(0.75, 0.03, 5), text
-    )
-    lines = {trace.name: trace for trace in figure.data}
-    assert list(lines[text["squared"]].y) == [80, 90]
-    assert list(lines[text["plain"]].error_y.array) == [2, 4]
-    band, line = figure.layout.shapes
-    assert (band.y0, band.y1) == pytest.approx((72, 78))
-    assert line.y0 == line.y1 == 75
-    assert line.showlegend and line.name == f"{text['hard']}: 75.0 ± 3.0 %"
-    assert not figure.layout.annotations
 
 
 def opened(**address: str) -> AppTest:

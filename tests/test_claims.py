@@ -35,7 +35,7 @@ from kdcore.experiments.temperature import (
 )
 from kdcore.experiments.unseen_class import MeasuredUnseen, unseen
 from kdcore.experiments.variants import best_way_to_teach
-from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.statistics import Interval, mean_interval, paired_difference, told_apart, verdict
 
 SEEDS = 8
 
@@ -129,6 +129,13 @@ def test_a_best_temperature_outside_supports_no_sweet_spot_however_alike_those_i
     best, alike = best_temperatures(run)
     assert best == 10
     assert alike == (3, 5, 10)
+    assert sweet_spot_is_3_to_5(run) == "undecided"
+
+
+def test_a_best_temperature_inside_is_no_sweet_spot_while_one_outside_may_be_as_good() -> None:
+    run = temperature_result([1, 4, 20], 0.7, 0.75, 0.9, 0.9)
+    run.accuracy[:, 2] += run.accuracy[:, 3].mean() - run.accuracy[:, 2].mean() + 1e-4
+    assert best_temperatures(run) == (4, (4, 20))
     assert sweet_spot_is_3_to_5(run) == "undecided"
 
 
@@ -271,6 +278,49 @@ def test_a_class_never_seen_is_judged_against_chance_and_hard_labels(
     assert unseen(unseen_result(*recall)).verdict == said
 
 
+def test_one_temperature_below_chance_does_not_contradict_for_all() -> None:
+    assert unseen(unseen_result(0.3, 0.02, 0.2)).verdict == "undecided"
+
+
+def test_recall_is_above_chance_and_above_hard_labels_at_one_and_the_same_temperature() -> None:
+    run = unseen_result(0.09, 0.12, 0.1)
+    hard, first, second = run.measured.recall.unbind(1)
+    first.copy_(0.12 + 0.001 * torch.arange(SEEDS))  # surely above chance
+    hard.copy_(0.09 + 0.1 * torch.tensor([1.0, -0.8] * (SEEDS // 2)))
+    second.copy_(hard + 0.01 + 0.001 * torch.arange(SEEDS))  # surely above hard labels
+    assert unseen(run).verdict == "undecided"
+
+
+@pytest.mark.parametrize("draw", range(150))
+def test_claims_and_outcomes_say_what_the_tables_beside_them_say(draw: int) -> None:
+    """Where little differs, so that whether it is told apart is a matter of the rule."""
+    chance = torch.Generator().manual_seed(draw)
+    table = 0.8 + 0.01 * torch.randn(SEEDS, 4, generator=chance)
+    table += 0.012 * torch.randn(4, generator=chance)
+
+    targets = result({"targets": ["hard", "soft", "smoothed", "shuffled"]}, table, 0)
+    mark_together(targets.rows, SEEDS)
+    said, outcome = similarity(targets).verdict, controls_pattern(targets)
+    assert (said == "contradicted") is (outcome in ("smoothed-wins", "shuffled-wins"))
+    if outcome in ("any", "softness", "order"):
+        assert said == ("supported" if outcome == "order" else "undecided")
+        assert targets.rows[1]["verdict"] == "helps"
+    if outcome == "nothing":
+        assert targets.rows[1]["verdict"] == "no clear difference"
+
+    routes = result({"route": ["hard", "direct", "via-assistant", "small-teacher"]}, table, 1)
+    mark_together(routes.rows[2:], SEEDS)
+    judged, over_direct = assistant(routes), routes.rows[2]["verdict"]
+    if judged.verdict == "supported":
+        assert over_direct == "helps"
+    if judged.verdict == "contradicted" and judged.said["other"] == "direct":
+        assert over_direct == "hurts"
+
+    sizes = result({"teacher_parameters": [1, 2, 3, 4]}, table, None)
+    if bigger_is_not_always_better(sizes) == "contradicted":
+        assert told_apart(table)[3].any()
+
+
 def patience_result(shortest: float, longest: float, noise: float = 0.001) -> AnyResult:
     """A run whose temperature teaches better than the lower one by so much, short and long."""
     hard, short, long, low = accuracies(0.7, 0.8 + shortest, 0.8 + longest, 0.8, noise=noise).T
@@ -301,6 +351,24 @@ def test_patience_is_judged_after_the_longest_training(
     assert judged.figure == paired_difference(run.accuracy[:, 5], run.measured.low_accuracy[:, 2])
 
 
+def test_a_mean_within_the_margin_is_no_patience_where_the_interval_is_not() -> None:
+    run = patience_result(0.0, 0.0, noise=0.05)
+    run.accuracy[:, 5] -= (run.accuracy[:, 5] - run.measured.low_accuracy[:, 2]).mean()
+    assert abs(patient_student(run).figure.mean) < 1e-6
+    assert patient_student(run).verdict == "undecided"
+
+
+@pytest.mark.parametrize("low", [10.0, 20.0])
+def test_patience_is_undecided_where_the_temperature_is_not_above_the_lower_one(low: float) -> None:
+    run = patience_result(0.05, 0.05)
+    assert run.settings.temperature == 10
+    other = replace(run, settings=replace(run.settings, low_temperature=low))
+    assert (patient_student(run).verdict, patient_student(other).verdict) == (
+        "supported",
+        "undecided",
+    )
+
+
 @pytest.mark.parametrize(
     ("means", "said"),
     [
@@ -314,6 +382,18 @@ def test_patience_is_judged_after_the_longest_training(
 def test_a_balance_is_judged_against_both_ends(means: tuple[float, ...], said: str) -> None:
     alphas = {"alpha": [0.0, 0.5, 1.0]}
     assert balance_beats_either(result(alphas, accuracies(*means), None)) == said
+
+
+@pytest.mark.parametrize(
+    "alphas",
+    [
+        [0.0, 1.0],  # no mixture was tried: none is worse
+        [0.5, 0.8, 1.0],  # nor is an end worse that was not tried
+    ],
+)
+def test_a_balance_is_not_judged_by_what_was_not_tried(alphas: list[float]) -> None:
+    means = [0.9 if alpha == alphas[-2] else 0.8 for alpha in alphas]
+    assert balance_beats_either(result({"alpha": alphas}, accuracies(*means), None)) == "undecided"
 
 
 @pytest.mark.parametrize(

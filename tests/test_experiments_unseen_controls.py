@@ -25,7 +25,13 @@ from kdcore.experiments.controls import (
     soft_over,
     soft_targets,
 )
-from kdcore.experiments.result import AnyResult, Measured, Result
+from kdcore.experiments.result import (
+    AnyResult,
+    Measured,
+    Result,
+    accuracy_columns,
+    mark_together,
+)
 from kdcore.experiments.unseen_class import (
     MeasuredUnseen,
     UnseenClassSettings,
@@ -368,7 +374,12 @@ def test_seeds_shuffle_differently_and_always_alike() -> None:
 def made_up(accuracies: dict[str, list[float]]) -> AnyResult:
     names = list(TARGETS)
     table = torch.tensor([accuracies[name] for name in names], dtype=torch.float64).T
-    rows = [{"targets": name} for name in names]
+    baselines = [None, *(table[:, 0] for _ in names[1:])]
+    rows = [
+        {"targets": name, **accuracy_columns(own, hard)}
+        for name, own, hard in zip(names, table.unbind(1), baselines, strict=True)
+    ]
+    mark_together(rows, len(table))
     return Result(EXPERIMENTS["controls"], ControlsSettings(), Measured(rows, table), 0.0)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.result import AnyResult, Measured, Result
-from pages.common.lesson import provenance_of
+from pages.common.lesson import provenance_of, verdict_of
 from pages.common.widgets import Controls
 
 
@@ -44,6 +44,14 @@ def test_what_a_control_shows_is_not_said_again_unless_the_run_has_another_value
     run = run_of("variants", labels=100)
     assert "labels 100" not in provenance_of(run, cast(Controls, Shown(labels="100")))
     assert "labels 100" in provenance_of(run, cast(Controls, Shown(labels="50")))
+
+
+def test_a_verdict_names_how_long_its_students_trained() -> None:
+    for samples, said in ((12_000, "12,000"), (48_000, "48,000")):
+        run = run_of("lab", student_samples=samples)
+        assert f"{said} samples" in verdict_of("supported", run)
+        assert f"{said} samples" in provenance_of(run)
+    assert "samples" not in verdict_of("supported", run_of("on-policy"))
 
 
 def test_seeds_and_split_are_said_where_they_are_not_the_usual_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,27 @@ def test_another_measure_has_another_mark_in_the_chart() -> None:
         "Jiao et al. (2020)",
         "its model card; README of Hugging Face's distillation code",
     ]
+
+
+def test_figures_in_sentences_on_systems_are_those_of_their_sources() -> None:
+    """Written a second time, too."""
+    figures = re.compile(r"\d+(?:[.–]\d+)?")
+    assert {name: figures.findall(system.source_says) for name, system in SYSTEMS.items()} == {
+        "DistilBERT": ["40", "60", "97", "1"],
+        "TinyBERT": ["7.5", "9.4", "96.8", "4"],
+        "DistilGPT-2": ["82", "124", "103", "21.1", "16.3"],
+        "MobileNet": ["4.7"],
+        "DeepSeek-R1, distilled": ["800", "2024", "32", "72.6", "47.0"],
+        "DistillSpec": ["10–45"],
+    }
+    assert {name: figures.findall(system.commonly_said) for name, system in SYSTEMS.items()} == {
+        "DistilBERT": ["40", "60", "97"],
+        "TinyBERT": ["7.5", "96"],
+        "DistilGPT-2": ["2", "2"],
+        "MobileNet": [],
+        "DeepSeek-R1, distilled": ["1"],
+        "DistillSpec": [],
+    }
 
 
 def test_quoted_figures_are_those_of_their_sources() -> None:

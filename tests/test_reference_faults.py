@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdcore.reference import faults
-from kdcore.reference.faults import Reruns, memorise, rerun, times_best, wilson_interval
+from kdcore.reference.faults import (
+    Reruns,
+    furthest_apart,
+    memorise,
+    rerun,
+    times_best,
+    wilson_interval,
+)
 from kdcore.reference.run import (
     CHANCE,
     EXAMPLES,
@@ -22,7 +29,8 @@ from kdcore.reference.run import (
     run_table,
     softmax,
 )
-from kdcore.reference.tables import PUBLISHED, TABLES, Table
+from kdcore.reference.tables import PUBLISHED, TABLES, Table, published_best
+from kdcore.words import words
 
 SEEDS = range(20)
 HELD_OUT = 2_000
@@ -185,6 +193,28 @@ def test_chance_alone_covers_every_published_temperature() -> None:
     for accuracy in accuracies:
         low, high = wilson_interval(accuracy)
         assert low < np.mean(accuracies) < high
+
+
+def test_the_question_names_the_best_student_of_each_published_table() -> None:
+    question = words("reference_run")["predict"]["question"]
+    for table in TABLES:
+        assert f"({PUBLISHED[table][published_best(table)].student_accuracy:.3f})" in question
+
+
+def test_intervals_that_do_not_all_overlap_are_named() -> None:
+    assert furthest_apart([(0.1, 0.3), (0.2, 0.4), (0.3, 0.5)]) is None
+    assert furthest_apart([(0.3, 0.5), (0.1, 0.2), (0.15, 0.4)]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "apart"), [("temperature", None), ("teacher-size", None), ("balance", (0.2, 1.0))]
+)
+def test_which_published_figures_chance_alone_may_have_set_apart(
+    table: Table, apart: tuple[float, float] | None
+) -> None:
+    rows = PUBLISHED[table]
+    found = furthest_apart([wilson_interval(row.student_accuracy) for row in rows])
+    assert (found and tuple(rows[i].setting for i in found)) == apart
 
 
 @given(right=st.integers(0, 500))

@@ -11,6 +11,7 @@ from kdcore.experiments.t_squared import (
     TSquaredMeasured,
     TSquaredSettings,
     factor,
+    gained_by_factor,
     gradient_changes,
 )
 from kdcore.losses import alpha_without_factor, cross_entropy, distillation_loss, kl_divergence
@@ -103,6 +104,21 @@ def test_gradient_changes_are_powers_of_ten(wide: AnyResult, measured: TSquaredM
     expected = (sizes[:, high] / sizes[:, low]).log10().abs()
     assert without == pytest.approx(expected.numpy())
     assert (with_factor < without).all()
+    # With the factor the size rises and falls again: it is the largest over the smallest.
+    squared = sizes[:, [row["factor"] == "T²" for row in measured.rows]]
+    ends = (squared[:, -1] / squared[:, 0]).log10().abs()
+    largest = (squared.amax(dim=1) / squared.amin(dim=1)).log10()
+    assert (largest > ends).all()
+    assert with_factor == pytest.approx(largest.numpy())
+
+
+def test_what_the_factor_gains_is_paired_and_nothing_at_t_1(wide: AnyResult) -> None:
+    gained = gained_by_factor(wide)
+    assert list(gained) == list(wide.settings.temperatures)
+    assert (gained[1.0].mean, gained[1.0].half_width) == (0, 0)
+    assert factor(wide).gain == gained[20.0]
+    own = {(row["temperature"], row["factor"]): row["student_accuracy"] for row in wide.rows}
+    assert gained[20.0].mean == pytest.approx(own[20.0, "T²"] - own[20.0, "none"])
 
 
 def test_other_results_have_no_soft_gradients() -> None:

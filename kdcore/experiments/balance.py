@@ -169,10 +169,7 @@ class BalanceMap(Measured):
 
 
 def best_alpha_map(settings: BalanceMapSettings, monitor: Monitor = SILENT) -> BalanceMap:
-    """Find the best balance α for each teacher quality and share of wrong labels.
-
-    The better the teacher and the worse the labels, the smaller the best α.
-    """
+    """Find the best balance α for each teacher quality and share of wrong labels."""
     dataset, seeds = digits(settings.split), settings.seed_numbers
     where = list(product(settings.map_teacher_labels, settings.map_label_noise))
     cells = []
@@ -240,12 +237,13 @@ def balance_beats_either(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that a mixture of hard and soft labels beats either alone.
 
     Supported if the best α lies inside and both ends can be told apart from it; contradicted if
-    every mixture can be told apart from the best, which is an end then.
+    every mixture can be told apart from the best, which is an end then. Undecided where no mixture
+    was tried.
     """
     alphas = [row["alpha"] for row in result.rows]
     _, alike = not_told_apart(result.accuracy)
     if all(alphas[i] in (0.0, 1.0) for i in alike):
-        return "contradicted"
+        return "contradicted" if set(alphas) - {0.0, 1.0} else "undecided"
     both_ends_worse = not any(alphas[i] in (0.0, 1.0) for i in alike)
     return "supported" if both_ends_worse and {0.0, 1.0} <= set(alphas) else "undecided"
 

@@ -25,7 +25,7 @@ from kdcore.losses import entropy, soft_labels
 from kdcore.plans import Plan, planned
 from kdcore.randomness import generator
 from kdcore.settings import ALPHA, LABELS, STUDENT_HIDDEN, TEMPERATURE, Settings, setting
-from kdcore.statistics import Interval, Verdict, paired_difference, verdict, verdicts
+from kdcore.statistics import Interval, Verdict, paired_difference, verdicts
 from kdcore.targets import logits_of, shuffled, smoothed
 
 #: What is compared, in the order of the table; the first is the baseline.
@@ -169,9 +169,6 @@ def _examples(dataset: Dataset, targets: dict[str, Tensor]) -> tuple[Example, ..
 
 #: Targets of the same confidence, which know nothing of class similarity.
 IMPOSTORS = ("smoothed", "shuffled")
-#: What soft labels are compared with.
-RIVALS = ("hard", *IMPOSTORS)
-
 ControlsPattern = Literal[
     "order", "softness", "any", "nothing", "hard-wins", "smoothed-wins", "shuffled-wins"
 ]
@@ -187,9 +184,9 @@ def soft_over(result: AnyResult, other: str) -> Interval:
 
 
 def soft_against(result: AnyResult) -> dict[str, Verdict]:
-    """Return the verdict on soft labels against each of :data:`RIVALS`, all looked at together."""
-    together = verdicts([soft_over(result, other) for other in RIVALS])
-    return dict(zip(RIVALS, together, strict=True))
+    """Return the verdict on soft labels against each of :data:`IMPOSTORS`, looked at together."""
+    together = verdicts([soft_over(result, other) for other in IMPOSTORS])
+    return dict(zip(IMPOSTORS, together, strict=True))
 
 
 def controls_pattern(result: AnyResult) -> ControlsPattern:
@@ -201,13 +198,14 @@ def controls_pattern(result: AnyResult) -> ControlsPattern:
     so which wrong answers are likely carries it.
     """
     against = soft_against(result)
+    over_hard = next(row["verdict"] for row in result.rows if row["targets"] == "soft")
     if against["shuffled"] == "hurts":
         return "shuffled-wins"
     if against["smoothed"] == "hurts":
         return "smoothed-wins"
-    if against["hard"] == "hurts":
+    if over_hard == "hurts":
         return "hard-wins"
-    if against["hard"] != "helps":
+    if over_hard != "helps":
         return "nothing"
     if against["shuffled"] != "helps":
         return "any"
@@ -217,15 +215,14 @@ def controls_pattern(result: AnyResult) -> ControlsPattern:
 def soft_labels_carry_similarity(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that soft labels carry class similarity which hard labels discard.
 
-    Supported if the soft labels beat both targets that are only as soft, each by its own paired
-    interval; contradicted if one of these beats them, both looked at together. Whether they beat
-    the hard labels is another question: with many labels they carry similarity, and it is not
-    needed any more.
+    Supported if the soft labels beat both targets that are only as soft; contradicted if one of
+    these beats them, both looked at together. Whether they beat the hard labels is another
+    question: with many labels they may carry similarity that is not needed any more.
     """
-    over = [soft_over(result, other) for other in IMPOSTORS]
-    if "hurts" in verdicts(over):
+    against = set(soft_against(result).values())
+    if "hurts" in against:
         return "contradicted"
-    return "supported" if all(verdict(each) == "helps" for each in over) else "undecided"
+    return "supported" if against == {"helps"} else "undecided"
 
 
 def similarity(result: AnyResult) -> Judgement:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from kdcore.claims import Claim, Judgement, from_verdict
+from kdcore.claims import Claim, ClaimVerdict, Judgement, from_verdict
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -94,8 +94,8 @@ def directions(settings: DirectionsSettings, monitor: Monitor = SILENT) -> Direc
     Both at T = 1, letter by letter, on words that the teacher has written. First all students are
     the same one and follow forward KL; then each goes its own way.
 
-    The student sees the last few letters only, so it cannot spell every word right *and* write all
-    of them. Forward KL punishes what it leaves out, reverse KL what it adds.
+    The student sees the last few letters only. Where these are too few to spell every word right
+    *and* write all of them, forward KL punishes what it leaves out, reverse KL what it adds.
 
     Notes
     -----
@@ -215,20 +215,21 @@ def validity_for_variety(result: AnyResult) -> Judgement:
 
     Supported if the student with the most reverse KL writes clearly more valid words, and clearly
     fewer different ones, than the student with the most forward KL; contradicted if one of both
-    is clearly the other way round. The figure is the difference in validity.
+    is clearly the other way round. Both verdicts are the table's. The figure is the difference in
+    validity.
     """
-    mixes, measures = result.settings.mixes, result.measured.measures
+    mixes, measures, rows = result.settings.mixes, result.measured.measures, result.rows
     forward, reverse = most_forward(mixes), most_reverse(mixes)
     valid = paired_difference(measures.validity[:, reverse], measures.validity[:, forward])
     words = paired_difference(
         measures.effective_words[:, reverse], measures.effective_words[:, forward]
     )
-    outcomes = {verdict(valid), verdict(words.times(-1))}
-    if "hurts" in outcomes:
-        outcome = from_verdict("hurts")
-    else:
-        outcome = from_verdict("helps" if outcomes == {"helps"} else "no clear difference")
-    rows = result.rows
+    said = rows[reverse]["validity_verdict"], rows[reverse]["words_verdict"]
+    outcome: ClaimVerdict = "undecided"
+    if said[0] == "hurts" or said[1] == "helps":
+        outcome = "contradicted"
+    elif said == ("helps", "hurts"):
+        outcome = "supported"
     return Judgement(
         outcome,
         valid,

@@ -14,14 +14,12 @@ from kdcore.experiments.result import (
     Measured,
     Row,
     accuracy_columns,
-    difference,
 )
 from kdcore.experiments.subliminal import AUXILIARY, HIDDEN, NOISE_IMAGES, OFFERED_SAMPLES
 from kdcore.memory import BYTES_A_NUMBER
 from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor
 from kdcore.settings import SEEDS, STUDENT_HIDDEN, STUDENT_SAMPLES, Settings, setting
-from kdcore.statistics import verdict
 from kdcore.today.inputs import NOISES, draw_inputs
 from kdcore.today.subliminal import (
     SAMPLES,
@@ -89,12 +87,12 @@ def digits_carry_more(result: AnyResult) -> Judgement:
     """Real digits carry more of what a teacher knows of digits than noise does.
 
     The figure is how much better the student that saw digits reads digits than the one that saw
-    N(0, 1) noise.
+    N(0, 1) noise; the verdict is the table's.
     """
-    names = [row["inputs"] for row in result.rows]
-    over_noise = difference(result, names.index("digits"), names.index("normal"))
-    said = {row["inputs"]: f"{100 * row['student_accuracy']:.1f}" for row in result.rows}
-    return Judgement(from_verdict(verdict(over_noise)), over_noise, said)
+    rows = {row["inputs"]: row for row in result.rows}
+    said = {name: f"{100 * row['student_accuracy']:.1f}" for name, row in rows.items()}
+    own = rows["digits"]
+    return Judgement(from_verdict(own["verdict"]), result.interval(own, "gain"), said)
 
 
 EXPERIMENT = Experiment(

@@ -270,10 +270,7 @@ def pen_pattern(result: AnyResult) -> Literal["on-policy", "jittered", "alike", 
     ``"on-policy"`` or ``"jittered"``: fewer than off-policy and fewer than the other; ``"alike"``:
     both are better than off-policy and cannot be told apart; ``"nothing"``: neither is better.
     """
-    better = {
-        name: verdict(lower_by(result, "left_lane", name, "off-policy")) == "helps"
-        for name in ("on-policy", "jittered")
-    }
+    better = {row["data"]: row["left_lane_verdict"] == "helps" for row in result.rows[1:]}
     if not any(better.values()):
         return "nothing"
     against = verdict(lower_by(result, "left_lane", "on-policy", "jittered"))
@@ -287,11 +284,13 @@ def pen_pattern(result: AnyResult) -> Literal["on-policy", "jittered", "alike", 
 def own_drawings_help(result: AnyResult) -> Judgement:
     """A student that is corrected on its own drawings keeps to the lane better.
 
-    The figure is how many fewer of its drawings leave the lane than off-policy.
+    The figure is how many fewer of its drawings leave the lane than off-policy; the verdict is the
+    table's.
     """
     fewer = lower_by(result, "left_lane", "on-policy", "off-policy")
     same = lower_by(result, "kl_teacher_path", "on-policy", "off-policy")
-    return Judgement(from_verdict(verdict(fewer)), fewer, {"teacher_path": same.signed(3)})
+    said = result.rows[DATA.index("on-policy")]["left_lane_verdict"]
+    return Judgement(from_verdict(said), fewer, {"teacher_path": same.signed(3)})
 
 
 def own_drawings_beat_jitter(result: AnyResult) -> Judgement:

@@ -174,13 +174,17 @@ def patient_student(result: AnyResult) -> Judgement:
 
     Supported if after it the temperature teaches at least as well as the lower one: worse by less
     than :data:`~kdcore.claims.MARGIN`, with the whole interval. Contradicted if it teaches worse
-    with its whole interval, by more than that. The figure is the difference after the longest
-    training; beside it stands the gain over hard labels then.
+    with its whole interval, by more than that. Undecided if it is not above the lower one: nothing
+    is as good as itself. The figure is the difference after the longest training; beside it stands
+    the gain over hard labels then.
     """
-    last = len(result.settings.lengths) - 1
+    settings = result.settings
+    last = len(settings.lengths) - 1
     figure = over_low(result, last)
     said: ClaimVerdict = "undecided"
-    if as_good(figure, MARGIN):
+    if settings.temperature <= settings.low_temperature:
+        pass
+    elif as_good(figure, MARGIN):
         said = "supported"
     elif verdict(figure) == "hurts":
         said = "contradicted"

@@ -36,7 +36,7 @@ from kdcore.settings import (
     Settings,
     setting,
 )
-from kdcore.statistics import verdict, verdicts
+from kdcore.statistics import Verdict, verdict, verdicts
 from kdcore.training import TrainingSettings
 
 ROUTES = ("hard", "direct", "via-assistant", "small-teacher")
@@ -78,8 +78,8 @@ def progressive(settings: ProgressiveSettings) -> Plan[Measured]:
     few labelled images on every route.
 
     The gain of the direct route is against hard labels, that of the last two against the direct
-    route. An assistant that sees only the student's few images (``assistant_labels`` as small as
-    ``labels``: they are the same draw) has nothing of its own to pass on, and helps nobody.
+    route. With ``assistant_labels`` as small as ``labels`` an assistant sees the student's own few
+    images: they are the same draw.
 
     Notes
     -----
@@ -166,23 +166,38 @@ def _row(
 def assistant_helps(result: AnyResult) -> ClaimVerdict:
     """Judge the claim that a teacher assistant helps.
 
-    Supported if its student beats both that of the large teacher and that of a small teacher of the
-    assistant's shape, which never met the large one, each by its own paired interval. Contradicted
-    if one of these beats it, both looked at together.
+    Supported if its student beats that of the large teacher, by the table's verdict, and that of a
+    small teacher of the assistant's shape, which never met the large one. Contradicted if one of
+    these beats it.
+    """
+    against = set(_against(result).values())
+    if "hurts" in against:
+        return "contradicted"
+    return "supported" if against == {"helps"} else "undecided"
+
+
+def _against(result: AnyResult) -> dict[int, Verdict]:
+    """Return the verdict on the detour against each other route that has a teacher, by its row.
+
+    On the direct route it is the table's, which stands beside it. Against the small teacher the
+    detour is not better by its own interval, and not worse but with both looked at together.
     """
     over = [difference(result, VIA_ASSISTANT, other) for other in (DIRECT, SMALL_TEACHER)]
-    if "hurts" in verdicts(over):
-        return "contradicted"
-    return "supported" if all(verdict(each) == "helps" for each in over) else "undecided"
+    over_small = verdict(over[1])
+    if over_small == "hurts":
+        over_small = verdicts(over)[1]
+    return {DIRECT: result.rows[VIA_ASSISTANT]["verdict"], SMALL_TEACHER: over_small}
 
 
 def assistant(result: AnyResult) -> Judgement:
     """A teacher assistant helps: by its students against those of both other routes.
 
-    The figure is how much better they are than the better of these; beside it stands the gain over
-    the direct route.
+    The figure is how much better they are than the better of these, among those that beat them if
+    any does; beside it stands the gain over the direct route.
     """
-    other = best_row(result.accuracy, [DIRECT, SMALL_TEACHER])
+    against = _against(result)
+    better = [route for route, said in against.items() if said == "hurts"]
+    other = best_row(result.accuracy, better or list(against))
     return Judgement(
         assistant_helps(result),
         difference(result, VIA_ASSISTANT, other),

@@ -31,7 +31,7 @@ from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor, Part
 from kdcore.randomness import generator
 from kdcore.settings import STUDENT_HIDDEN, TEMPERATURE, Number, Steps, setting
-from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.statistics import Interval, mean_interval
 from kdcore.training import TrainingSettings
 
 #: Rows of the table; *hard* is the baseline.
@@ -159,12 +159,14 @@ def _text_validity(run: Speculation, language: Language, seeds: int) -> Tensor:
 
 
 def better_draft(result: AnyResult) -> Judgement:
-    """A distilled draft lets the teacher write more letters a call than one on hard labels."""
-    measured: Tensor = result.measured.tokens_per_call
-    gain = paired_difference(measured[:, 1], measured[:, 0])
+    """A distilled draft lets the teacher write more letters a call than one on hard labels.
+
+    The verdict is the table's.
+    """
     hard, soft = result.rows
+    gain = result.interval(soft, "tokens_gain")
     return Judgement(
-        from_verdict(verdict(gain)),
+        from_verdict(soft["tokens_verdict"]),
         gain,
         {
             "more": gain.signed(2),

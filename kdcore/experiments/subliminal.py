@@ -35,7 +35,7 @@ from kdcore.settings import (
     Steps,
     setting,
 )
-from kdcore.statistics import Interval, mean_interval, verdict
+from kdcore.statistics import Interval, mean_interval
 from kdcore.today.inputs import NOISES, draw_inputs
 from kdcore.today.subliminal import (
     SAMPLES,
@@ -230,7 +230,7 @@ def noise_pattern(result: AnyResult) -> Literal["nothing", "some", "most", "both
     other, same = STARTS.index("other"), STARTS.index("same")
     if result.interval(result.rows[other]).low > 2 / CLASSES:
         return "both"
-    if verdict(difference(result, same, other)) != "helps":
+    if result.rows[same]["verdict"] != "helps":
         return "nothing"
     return "most" if result.interval(result.rows[same]).low > 0.5 else "some"
 

@@ -125,11 +125,11 @@ def outputs_carry_it(result: AnyResult) -> Judgement:
     names = [row["shared"] for row in result.rows]
     outputs, body = names.index("all-outputs"), names.index("body")
     over_body = difference(result, outputs, body)
-    over_nothing = difference(result, outputs, 0)
+    over_nothing = result.rows[outputs]["verdict"]
     outcome: ClaimVerdict = "undecided"
     if verdict(over_body) == "hurts":
         outcome = "contradicted"
-    elif verdict(over_body) == verdict(over_nothing) == "helps":
+    elif verdict(over_body) == over_nothing == "helps":
         outcome = "supported"
     said = {
         name: f"{100 * result.rows[names.index(name)]['student_accuracy']:.1f}" for name in names

@@ -31,7 +31,7 @@ from kdcore.settings import (
     Settings,
     setting,
 )
-from kdcore.statistics import mean_interval, paired_difference, verdict
+from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,14 @@ def t_squared(settings: TSquaredSettings) -> Plan[TSquaredMeasured]:
 # --------------------------------------------------------------------------- what a run says
 
 
+def gained_by_factor(result: AnyResult) -> dict[float, Interval]:
+    """Return how much more a student reads with the factor than without it, paired, for each T."""
+    place = {(row["temperature"], row["factor"]): i for i, row in enumerate(result.rows)}
+    return {
+        T: difference(result, i, place[T, "none"]) for (T, kind), i in place.items() if kind == "T²"
+    }
+
+
 def gradient_changes(result: AnyResult) -> tuple[Tensor, Tensor]:
     """Return how much the soft gradient changes over the temperatures of a run.
 
@@ -163,22 +171,17 @@ def factor(result: AnyResult) -> Judgement:
     it, in powers of ten over the temperatures of the run (:func:`gradient_changes`).
     """
     with_factor, without = gradient_changes(result)
-    temperatures = [row["temperature"] for row in result.rows[1:]]
-    highest = {
-        row["factor"]: i
-        for i, row in enumerate(result.rows)
-        if row["temperature"] == max(temperatures)
-    }
+    gained = gained_by_factor(result)
     return Judgement(
         factor_compensates(result),
         paired_difference(without, with_factor),
         {
-            "low": f"{min(temperatures):g}",
-            "high": f"{max(temperatures):g}",
+            "low": f"{min(gained):g}",
+            "high": f"{max(gained):g}",
             "with": f"{10 ** with_factor.mean().item():.2g}",
             "without": f"{10 ** without.mean().item():.2g}",
         },
-        difference(result, highest["T²"], highest["none"]),
+        gained[max(gained)],
         "number",
     )
 

@@ -52,9 +52,9 @@ class TemperatureSettings(Settings):
 def temperature(settings: TemperatureSettings) -> Plan[Measured]:
     """Compare students taught at several temperatures with the same students on hard labels.
 
-    A high temperature asks more of a student: to match every logit of its teacher. A tiny student
-    (8 hidden units) has not got that far when its training ends, and is hurt; trained four times
-    as long, it gains like the others. So the best temperature is also a matter of training.
+    At a high temperature a student is asked to match every logit of its teacher, so that the best
+    temperature may also be a matter of how long it trains
+    (:mod:`~kdcore.experiments.patience`).
 
     Notes
     -----

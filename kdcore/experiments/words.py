@@ -37,7 +37,7 @@ from kdcore.models import MLPStack
 from kdcore.monitor import SILENT, Monitor, Part
 from kdcore.randomness import generator
 from kdcore.settings import STUDENT_HIDDEN, TEMPERATURE, setting
-from kdcore.statistics import Interval, mean_interval, paired_difference, verdict
+from kdcore.statistics import Interval, mean_interval
 from kdcore.training import TrainingSettings
 
 #: Rows of the table; *hard* is the baseline.
@@ -199,18 +199,23 @@ def _speakers(
 def learns_the_language(result: AnyResult) -> Judgement:
     """From few words, soft labels teach more of the language than hard ones.
 
-    By KL to the truth in nats a word, soft against hard labels, paired over seeds.
+    By KL to the truth in nats a word, soft against hard labels, paired over seeds; the verdict is
+    the table's.
     """
-    kl: Tensor = result.measured.measures.kl_to_truth
-    gain = paired_difference(kl[:, 0], kl[:, 1])
-    return Judgement(from_verdict(verdict(gain)), gain, _said(result, "kl_to_truth"), unit="number")
+    soft = result.rows[TAUGHT_BY.index("soft")]
+    gain = result.interval(soft, "kl_gain")
+    said = _said(result, "kl_to_truth")
+    return Judgement(from_verdict(soft["kl_verdict"]), gain, said, unit="number")
 
 
 def spells_better(result: AnyResult) -> Judgement:
-    """A student taught by soft labels writes more valid words than one taught by hard ones."""
-    validity = result.accuracy
-    gain = paired_difference(validity[:, 1], validity[:, 0])
-    return Judgement(from_verdict(verdict(gain)), gain, _said(result, "validity", 100))
+    """A student taught by soft labels writes more valid words than one taught by hard ones.
+
+    The verdict is the table's.
+    """
+    soft = result.rows[TAUGHT_BY.index("soft")]
+    gain = result.interval(soft, "validity_gain")
+    return Judgement(from_verdict(soft["validity_verdict"]), gain, _said(result, "validity", 100))
 
 
 WordsPattern = Literal["both", "nearer", "spelling", "neither"]

@@ -12,7 +12,7 @@ from kdcore.figures.accuracy import (
     pair_figure,
     routes_figure,
 )
-from kdcore.figures.anatomy import factor_figure, gradient_sizes_figure
+from kdcore.figures.anatomy import gradient_sizes_figure
 from kdcore.figures.balance import alpha_range, best_alpha_figure
 from kdcore.figures.broken import exam_figure
 from kdcore.figures.classes import (
@@ -49,7 +49,6 @@ __all__ = [
     "entropy_figure",
     "entropy_points_figure",
     "exam_figure",
-    "factor_figure",
     "gains_figure",
     "gradient_sizes_figure",
     "layer_changes_figure",

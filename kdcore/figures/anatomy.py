@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kdcore.figures.common import (
     PALETTE,
     QUIET,
-    add_baseline,
-    add_points,
     add_vertical,
     hover_texts,
     new_figure,
-    scale_x,
 )
-from kdcore.statistics import Interval
 from kdcore.views.anatomy import GradientSizes
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-
-def factor_figure(
-    accuracy: Mapping[str, Sequence[Interval]],
-    temperatures: Sequence[float],
-    baseline: Interval,
-    text: dict[str, str],
-) -> Figure:
-    """Draw students over T that were trained with the factor T² and without it.
-
-    ``accuracy`` holds one interval for each temperature, under ``"T²"`` and ``"none"``.
-    """
-    figure = new_figure(text["x"], text["y"])
-    add_baseline(figure, baseline, text["hard"])
-    for kind, name, symbol, dash in (
-        ("T²", text["squared"], "circle", "solid"),
-        ("none", text["plain"], "circle-open", "dash"),
-    ):
-        hover = f"T = %{{x:g}}: %{{customdata[0]}} %, n = %{{customdata[1]}}<extra>{name}</extra>"
-        add_points(figure, temperatures, accuracy[kind], name, hover, symbol, dash)
-    scale_x(figure, list(temperatures), log_x=True)
-    return figure
 
 
 def gradient_sizes_figure(sizes: GradientSizes, temperature: float, text: dict[str, str]) -> Figure:

@@ -12,7 +12,7 @@ from kdcore.language.letters import (
     Language,
     number_language,
 )
-from kdcore.settings import STUDENT_SAMPLES, Number, Settings, setting
+from kdcore.settings import SPLIT, STUDENT_SAMPLES, Number, Settings, setting
 from kdcore.words import Refusal
 
 #: Letters that a student reads, however short its text: 800 batches of 32.
@@ -75,6 +75,8 @@ class WritingSettings(Settings):
     context: int = setting(CONTEXT)
     student_samples: int = setting(STUDENT_SAMPLES, READ, offered=(6_400, READ, 102_400))
     own_words: tuple[str, ...] = setting(OWN_WORDS)
+    # Taken like everywhere, and on no page on offer.
+    split: int = setting(SPLIT, offered=())
 
     #: Symbols of the number names; a language of one's own has about as many.
     symbols: ClassVar[int] = 20

@@ -278,6 +278,13 @@ def wilson_interval(accuracy: float, examples: int = EXAMPLES) -> tuple[float, f
     return max(0.0, min(low, accuracy)), min(1.0, max(high, accuracy))
 
 
+def furthest_apart(intervals: Sequence[tuple[float, float]]) -> tuple[int, int] | None:
+    """Return which interval ends lowest and which begins highest; ``None`` if all overlap."""
+    lowest = min(range(len(intervals)), key=lambda i: intervals[i][1])
+    highest = max(range(len(intervals)), key=lambda i: intervals[i][0])
+    return (lowest, highest) if intervals[lowest][1] < intervals[highest][0] else None
+
+
 # ------------------------------------------------------------------------------------------- limits
 
 
