@@ -51,7 +51,7 @@ def test_a_verdict_names_how_long_its_students_trained() -> None:
         run = run_of("lab", student_samples=samples)
         assert f"{said} samples" in verdict_of("supported", run)
         assert f"{said} samples" in provenance_of(run)
-    assert "samples" not in verdict_of("supported", run_of("on-policy"))
+    assert "samples" not in verdict_of("supported", run_of("reference"))
 
 
 def test_seeds_and_split_are_said_where_they_are_not_the_usual_ones() -> None:
