@@ -94,7 +94,10 @@ function buildRows(view, data) {
   }
   const axis = element("div", { class: "columns axis", "aria-hidden": "true" });
   for (let c = 0; c < data.classes; c++) axis.append(element("div", { class: "column" }, String(c)));
-  const at = element("div", { class: "head at" }, "T = ", element("strong", { class: "temperature" }));
+  // A hard label knows no temperature.
+  const moves = data.rows.some((row) => row.who !== "label" && row.temperature === null);
+  const at = element("div", { class: `head at${moves ? "" : " still"}` }, "T = ",
+    element("strong", { class: "temperature" }));
   rows.append(element("div", { class: "row" }, at, axis));
 }
 
