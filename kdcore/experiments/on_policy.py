@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -98,6 +98,18 @@ class OnPolicySettings(Settings):
             object.__setattr__(self, "student_samples", self.steps * BATCH)
         else:
             raise Refusal("steps_or_samples", steps=self.steps, samples=self.student_samples)
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> Self:
+        """Build settings from ``key=value`` texts; steps and samples that differ are refused."""
+        settings = super().from_texts(texts)
+        for parameter in (PEN_STEPS, PEN_SAMPLES):
+            said = texts.get(parameter.name)
+            if said is not None and parameter.parse(said) != getattr(settings, parameter.name):
+                raise Refusal(
+                    "steps_or_samples", steps=texts["steps"], samples=texts["student_samples"]
+                )
+        return settings
 
     def work(self) -> float:
         parameters = parameter_count(self.layer_sizes(self.student_hidden))
