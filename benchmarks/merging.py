@@ -5,6 +5,11 @@ Both in one process, one after the other, in CPU seconds of one thread; what cou
 
     python benchmarks/merging.py
     python benchmarks/merging.py --runs 30 --rounds 3
+    python benchmarks/merging.py --lessons
+
+The last asks of every lesson what is gained by making four visitors' runs together. Of a lesson
+that does not do so it tells the most that could be gained: its four runs against one with four
+times the seeds.
 """
 
 from __future__ import annotations
@@ -15,12 +20,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
 from kdcore import distillation
+from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import EXPERIMENT as LAB
 from kdcore.experiments.lab import LabSettings
 from kdcore.monitor import Monitor
@@ -102,6 +109,55 @@ def through_the_pool(runs: Sequence[LabSettings], rounds: int) -> None:
         )
 
 
+#: What four visitors of a lesson choose, each another.
+CHOICES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "balance": ("label_noise", (0.1, 0.2, 0.3, 0.5)),
+    "confidence": ("temperatures", ((1, 4, 6), (1, 4, 10), (1, 4, 12), (1, 4, 16))),
+    "controls": ("temperature", (2, 4, 6, 12)),
+    "lab": ("temperature", (2, 6, 8, 12)),
+    "on-policy": ("jitter", (0.1, 0.2, 0.4, 0.5)),
+    "patience": ("temperature", (2, 6, 8, 12)),
+    "progressive": ("temperature", (2, 6, 8, 12)),
+    "self": ("temperature", (1, 2, 6, 8)),
+    "student-size": ("temperature", (2, 6, 8, 12)),
+    "t-squared": ("temperatures", ((1, 2, 6), (1, 3, 6), (1, 3, 9), (2, 5, 9))),
+    "teacher-size": ("temperature", (2, 6, 8, 12)),
+    "temperature": ("alpha", (0.0, 0.1, 0.2, 0.5)),
+    "unseen-class": ("temperatures", ((1, 3), (1, 6), (2, 8), (4, 16))),
+    "variants": ("temperature", (2, 6, 8, 12)),
+}
+#: What is no stack of many seeds: published tables, one seed's film, times, one cell after another.
+NO_STACKS = ("reference", "reference-faults", "playground", "cost", "balance-map")
+
+
+def lesson(name: str) -> tuple[float, float]:
+    """Return the CPU seconds of four runs of a lesson one by one, and as one."""
+    run, settings = EXPERIMENTS[name].run, EXPERIMENTS[name].settings
+    clear_all()
+    run(settings())
+    if name not in CHOICES:
+        more = settings(seeds=4 * settings().seeds)
+        run(more)  # its teachers are known then, as those of the others are
+        return 4 * cpu_seconds(lambda: run(settings())), cpu_seconds(lambda: run(more))
+    key, values = CHOICES[name]
+    runs = [settings(**{key: value}) for value in values]
+    apart = cpu_seconds(lambda: [run(each) for each in runs])
+    clear_all()
+    run(settings())
+    return apart, cpu_seconds(lambda: run.together(runs, [Monitor()] * len(runs)))
+
+
+def lessons(names: Sequence[str], rounds: int) -> None:
+    """Print what it gives to make four runs of a lesson as one."""
+    for name in names or [name for name in EXPERIMENTS if name not in NO_STACKS]:
+        apart, as_one = map(median, zip(*(lesson(name) for _ in range(rounds)), strict=True))
+        how = "together" if name in CHOICES else "if they were one stack"
+        print(
+            f"{name:17} four runs {apart:6.2f} CPU s, {how} {as_one:6.2f}: {apart / as_one:.2f} ×",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Compare runs that differ in T, and in T and teacher."""
     parser = argparse.ArgumentParser(
@@ -109,8 +165,14 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--lessons", nargs="*", metavar="NAME", help="of these lessons, or of all that there are"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.lessons is not None:
+        lessons(options.lessons, options.rounds)
+        return
     before = machine.resident_bytes()
     own_T = [LabSettings(temperature=0.5 + i / 2) for i in range(options.runs)]
     through_the_pool(own_T, options.rounds)

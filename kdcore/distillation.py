@@ -368,7 +368,7 @@ class StackTraining:
             _joined([each.rows for each in together]),
             self._objective(together),
             self.settings,
-            monitors[0] if not others else _Shared(monitors, sizes),
+            monitors[0] if not others else Shared(monitors, sizes),
             self.stage,
         )
         return [trained] if not others else trained.of_seeds(sizes)
@@ -404,7 +404,7 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
 
-class _Shared(Monitor):
+class Shared(Monitor):
     """Lets each part of a stack's seeds hear of its own training; stops when all ask to.
 
     Parameters

@@ -75,6 +75,10 @@ def test_what_a_run_of_the_pen_was_set_to_sets_it_again(settings: OnPolicySettin
 def test_steps_and_samples_that_differ_are_refused() -> None:
     with pytest.raises(Refusal, match="64000 samples are not 500 steps"):
         OnPolicySettings(steps=500, student_samples=64_000)
+    # Also where one of them is what it would be anyway, but was said.
+    for steps, samples in (("1000", "64000"), ("500", "32000")):
+        with pytest.raises(Refusal, match=f"{samples} samples are not {steps} steps"):
+            OnPolicySettings.from_texts({"steps": steps, "student_samples": samples})
 
 
 def test_another_split_has_other_drawings_to_test_the_same_students_on() -> None:

@@ -20,6 +20,7 @@ from kdcore.data import digits
 from kdcore.distillation import Teachers, Trained, plan_teachers, train_teachers
 from kdcore.experiments import (
     EXPERIMENTS,
+    confidence,
     controls,
     lab,
     patience,
@@ -32,8 +33,10 @@ from kdcore.experiments import (
     variants,
 )  # fmt: skip
 from kdcore.experiments.balance import BalanceSettings
+from kdcore.experiments.confidence import ConfidenceSettings
 from kdcore.experiments.controls import ControlsSettings
 from kdcore.experiments.lab import LabSettings
+from kdcore.experiments.on_policy import OnPolicySettings
 from kdcore.experiments.patience import PatienceSettings
 from kdcore.experiments.progressive import ProgressiveSettings
 from kdcore.experiments.result import plan_students, train_students
@@ -87,7 +90,7 @@ def _teachers_of_few_samples() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (
             *(lab, temperature, t_squared, patience, progressive, student_size, teacher_size),
-            *(unseen_class, controls, variants),
+            *(unseen_class, controls, variants, confidence),
         ):
             patch.setattr(module, "teacher_samples", lambda *_: 960)
         patch.setattr(lab, "_curves", BoundedStore(16))
@@ -234,6 +237,26 @@ SOME_RUNS: dict[str, list[Any]] = {
         for hidden, T, alpha, weight in (
             ((5,), 4, 0.3, 10), ((6, 5), 4, 0.3, 10), ((5,), 2, 0.3, 10), ((5,), 4, 0.0, 10),
             ((5,), 4, 0.3, 1),
+        )
+    ],
+    "confidence": [
+        ConfidenceSettings(
+            temperatures=temperatures, alpha=alpha, teacher_hidden=hidden, seeds=seeds, labels=60,
+            student_hidden=(8,), student_samples=640,
+        )
+        for temperatures, alpha, hidden, seeds in (
+            ((1, 4), 0.1, (5,), 2), ((2, 8), 0.1, (5,), 2), ((4, 1), 0.5, (6, 5), 3),
+            ((1, 4), 1.0, (5,), 2),
+        )
+    ],
+    "on-policy": [
+        OnPolicySettings(
+            jitter=jitter, split=split, first_seed=first, seeds=seeds, steps=120,
+            student_hidden=(5,), direction=direction,
+        )
+        for jitter, split, first, seeds, direction in (
+            (0.3, 0, 0, 2, "reverse"), (0.0, 0, 1, 3, "reverse"), (0.3, 1, 0, 2, "reverse"),
+            (0.6, 0, 0, 2, "reverse"), (0.3, 0, 0, 2, "forward"),
         )
     ],
 }  # fmt: skip

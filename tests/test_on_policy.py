@@ -53,6 +53,25 @@ def test_without_jitter_the_jittered_student_is_the_off_policy_one() -> None:
     assert torch.equal(values[:, 0], values[:, 2])
 
 
+@pytest.mark.parametrize("width", [3, 4, 8, 16])
+def test_every_round_is_written_to_what_the_training_reads(width: int) -> None:
+    stack = MLPStack.initialise((2, width, 8), (0,) * 3)
+    drawn = torch.full((3, 1, pen.DRAWINGS, pen.TOKENS, 2), 0.5)
+    objective = pen.Corrected(stack, lambda steps: drawn * (1 + steps), kept=1, reverse=True)
+    # Layers of odd widths are filled up: the training would take a copy of what is too narrow.
+    read = stack.filled(objective.pool)
+    rows = torch.arange(96).view(3, 32) % len(objective.pool)
+    for _ in range(pen.STEPS_A_ROUND):
+        objective([torch.zeros(3, 8, 32)], rows)
+    assert (read[:, :2] == 0.5 * (1 + pen.STEPS_A_ROUND)).all()
+
+
+def test_the_narrowest_student_learns_too() -> None:
+    narrow = on_policy.EXPERIMENT.run(OnPolicySettings(student_hidden=(4,), seeds=2))
+    for row in narrow.rows:
+        assert narrow.interval(row, "kl_teacher_path").mean < 0.5
+
+
 def test_the_teacher_keeps_to_the_lane_and_returns_to_it() -> None:
     chance = torch.rand(pen.TOKENS, 200, generator=generator(0, "test"))
     begin = pen.first_positions(200, generator(0, "begin"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,10 +12,12 @@ from kdcore.data import digits
 from kdcore.distillation import (
     BatchTable,
     HardLabels,
-    Response,
+    Teachers,
+    Trained,
+    beside,
     layer_sizes,
+    plan_teachers,
     train_and_test,
-    train_teachers,
 )
 from kdcore.experiments.result import (
     AnyResult,
@@ -26,12 +28,14 @@ from kdcore.experiments.result import (
     difference,
     draw_labels,
     measured_curve,
+    plan_students,
     soft_label_entropy,
     teacher_samples,
 )
 from kdcore.losses import soft_gradient
 from kdcore.models import MLPStack
-from kdcore.monitor import SILENT, Monitor
+from kdcore.monitor import Monitor
+from kdcore.plans import ByItself, Plan, parts, planned
 from kdcore.settings import (
     ALPHA,
     LABELS,
@@ -44,7 +48,6 @@ from kdcore.settings import (
 )
 from kdcore.statistics import Interval, mean_interval, verdict
 from kdcore.targets import spread, standardised
-from kdcore.today.objectives import SideBySide
 from kdcore.training import TrainingSettings
 
 #: The paper's base temperature: standardised logits have a spread of 1, and 2 softens them.
@@ -77,7 +80,8 @@ class ConfidenceMeasured(Measured):
     teacher_spread: Interval
 
 
-def confidence(settings: ConfidenceSettings, monitor: Monitor = SILENT) -> ConfidenceMeasured:
+@planned
+def confidence(settings: ConfidenceSettings) -> Plan[ConfidenceMeasured]:
     """Rescale a sure teacher's logits in three ways, and see what its student gains.
 
     A temperature divides the logits on both sides: the student must still match the size of the
@@ -91,32 +95,25 @@ def confidence(settings: ConfidenceSettings, monitor: Monitor = SILENT) -> Confi
     standardised, on both sides, at a base temperature.
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
-    teachers = train_teachers(
-        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset), monitor
+    teachers = yield from plan_teachers(
+        dataset, settings.teacher_hidden, seeds, teacher_samples(dataset)
     )
-    rows, seen = draw_labels(dataset, seeds, settings.labels)
-    logits, alpha = teachers.training_logits, (settings.alpha,)
+    logits = teachers.training_logits
     scale = spread(logits).mean(dim=(1, 2))  # [S]
     rescaled = logits / scale.view(-1, 1, 1)
-    at_temperatures = [Response(seen, logits, (T,), alpha) for T in settings.temperatures]
-    students = train_and_test(
+    tried = len(settings.temperatures)
+    scaled = plan_students(
         dataset,
-        MLPStack.initialise(
-            layer_sizes(dataset, settings.student_hidden), seeds, 3 + len(settings.temperatures)
-        ),
-        rows,
-        SideBySide(
-            [
-                HardLabels(seen, dataset.classes),
-                *at_temperatures,
-                StandardisedResponse(seen, logits, STANDARDISED_TEMPERATURE, settings.alpha),
-                Response(seen, rescaled, (1.0,), alpha),
-            ]
-        ),
-        TrainingSettings(settings.student_samples),
-        monitor,
-        "students",
+        [teachers] * (1 + tried) + [replace(teachers, training_logits=rescaled)],
+        seeds,
+        settings.labels,
+        settings.student_hidden,
+        (1.0, *settings.temperatures, 1.0),
+        (1.0, *[settings.alpha] * (tried + 1)),
+        samples=settings.student_samples,
     )
+    found = yield from parts([scaled, _plan_standardised(settings, teachers)], [2.0 + tried, 1.0])
+    students = beside(found, [*((0, i) for i in range(1 + tried)), (1, 0), (0, 1 + tried)])
     labels = [
         ("hard", None, None),
         *(("temperature", T, soft_label_entropy(logits, T)) for T in settings.temperatures),
@@ -143,6 +140,28 @@ def confidence(settings: ConfidenceSettings, monitor: Monitor = SILENT) -> Confi
         teacher_accuracy=mean_interval(teachers.accuracy),
         teacher_spread=mean_interval(scale.double()),
     )
+
+
+def _plan_standardised(settings: ConfidenceSettings, teachers: Teachers) -> Plan[Trained]:
+    """Train the students that match standardised logits: a formula that no others learn by."""
+    dataset, seeds = digits(settings.split), settings.seed_numbers
+
+    def train(monitor: Monitor) -> Trained:
+        rows, seen = draw_labels(dataset, seeds, settings.labels)
+        return train_and_test(
+            dataset,
+            MLPStack.initialise(layer_sizes(dataset, settings.student_hidden), seeds),
+            rows,
+            StandardisedResponse(
+                seen, teachers.training_logits, STANDARDISED_TEMPERATURE, settings.alpha
+            ),
+            TrainingSettings(settings.student_samples),
+            monitor,
+        )
+
+    # Other temperatures are nothing to it.
+    (students,) = yield [ByItself(train, "students", replace(settings, temperatures=(1.0,)))]
+    return students
 
 
 class StandardisedResponse:
@@ -215,4 +234,5 @@ EXPERIMENT = Experiment(
         Claim("one_scale", scale_beats_temperature),
         Claim("standardising", standardising_adds),
     ),
+    merges_over=("temperatures", "alpha", "teacher_hidden", "seeds", "first_seed"),
 )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
 
 from kdcore.claims import Claim, Judgement, from_verdict
+from kdcore.distillation import Shared
 from kdcore.experiments.result import AnyResult, Experiment, Measured, Row, accuracy_columns
 from kdcore.losses import kl_divergence
 from kdcore.memory import LEAST_RUN_BYTES
 from kdcore.models import MLPStack, parameter_count
-from kdcore.monitor import SILENT, LearningCurve, Monitor
+from kdcore.monitor import LearningCurve, Monitor
+from kdcore.plans import Plan, planned
 from kdcore.randomness import generator, in_split
 from kdcore.settings import (
     STUDENT_HIDDEN,
@@ -96,6 +99,18 @@ class OnPolicySettings(Settings):
         else:
             raise Refusal("steps_or_samples", steps=self.steps, samples=self.student_samples)
 
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> Self:
+        """Build settings from ``key=value`` texts; steps and samples that differ are refused."""
+        settings = super().from_texts(texts)
+        for parameter in (PEN_STEPS, PEN_SAMPLES):
+            said = texts.get(parameter.name)
+            if said is not None and parameter.parse(said) != getattr(settings, parameter.name):
+                raise Refusal(
+                    "steps_or_samples", steps=texts["steps"], samples=texts["student_samples"]
+                )
+        return settings
+
     def work(self) -> float:
         parameters = parameter_count(self.layer_sizes(self.student_hidden))
         students = self.seeds * len(DATA)
@@ -121,7 +136,8 @@ class OnPolicyMeasured(Measured):
     own_paths: tuple[Tensor, ...]
 
 
-def on_policy(settings: OnPolicySettings, monitor: Monitor = SILENT) -> OnPolicyMeasured:
+@planned
+def on_policy(settings: OnPolicySettings) -> Plan[OnPolicyMeasured]:
     """Correct three students, on the teacher's drawings, on their own, on jittered ones.
 
     All start alike and learn from the teacher's drawings first. Then the *off-policy* student goes
@@ -141,34 +157,91 @@ def on_policy(settings: OnPolicySettings, monitor: Monitor = SILENT) -> OnPolicy
     Laskey et al. (2017), *DART: noise injection for robust imitation learning*, in its simplest
     form: the positions move, and the teacher walks on undisturbed.
     """
-    seeds = settings.seed_numbers
-    stack = MLPStack.initialise((2, *settings.student_hidden, DIRECTIONS), seeds * len(DATA))
-    drawn = _Rounds(settings, stack)
-    reverse = settings.direction == "reverse"
-    objective = Corrected(stack, drawn, settings.kept, reverse)
+    (students,) = yield [Pens(settings)]
+    return _measure(students.stack, settings)
 
-    def on_epoch(progress: Progress) -> None:
-        monitor.report("students", progress.fraction, LearningCurve())
 
-    train(
-        stack,
-        objective.pool,
-        objective.rows,
-        objective,
-        TrainingSettings(settings.steps * BATCH, BATCH, LEARNING_RATE),
-        on_epoch,
-        monitor.is_cancelled,
+@dataclass(frozen=True, eq=False)
+class Hands:
+    """Students that have learned to draw."""
+
+    #: The students of each of :data:`DATA`, one behind the other, each with the same seeds.
+    stack: MLPStack
+    #: Nothing is measured while they learn.
+    curve: LearningCurve = field(default_factory=LearningCurve)
+
+
+@dataclass(frozen=True, eq=False)
+class Pens:
+    """The three students of each seed, to be trained, perhaps with those of other runs."""
+
+    settings: OnPolicySettings
+    stage: ClassVar[str] = "students"
+
+    @property
+    def alike(self) -> Hashable:
+        """What trainings must have in common to be trained as one."""
+        settings = self.settings
+        return Pens, settings.student_hidden, settings.steps, settings.kept, settings.direction
+
+    @property
+    def key(self) -> Hashable:
+        """Equal keys are the same training: the split is for the test alone."""
+        return replace(self.settings, split=0)
+
+    @property
+    def work(self) -> float:
+        """Multiply-adds."""
+        return self.settings.work()
+
+    def train_with(self, others: Sequence[Pens], monitors: Sequence[Monitor]) -> list[Hands]:
+        """Train this one and others that are alike as one; see :mod:`kdcore.plans`."""
+        runs = [each.settings for each in (self, *others)]
+        seeds = [seed for run in runs for seed in run.seed_numbers]
+        layers = self.settings.layer_sizes(self.settings.student_hidden)
+        stack = MLPStack.initialise(layers, seeds * len(DATA))
+        objective = Corrected(
+            stack, _Rounds(runs, stack), self.settings.kept, self.settings.direction == "reverse"
+        )
+        monitor = Shared(monitors, [run.seeds for run in runs])
+
+        def on_epoch(progress: Progress) -> None:
+            monitor.report(self.stage, progress.fraction, LearningCurve())
+
+        train(
+            stack,
+            objective.pool,
+            objective.rows,
+            objective,
+            TrainingSettings(self.settings.steps * BATCH, BATCH, LEARNING_RATE),
+            on_epoch,
+            monitor.is_cancelled,
+        )
+        own = torch.arange(len(stack)).view(len(DATA), -1).split([run.seeds for run in runs], 1)
+        return [Hands(_some_of(stack, models.flatten())) for models in own]
+
+
+def _some_of(stack: MLPStack, models: Tensor) -> MLPStack:
+    """Return a stack with a copy of some networks, each the only one of its seed."""
+    return MLPStack(
+        stack.layer_sizes,
+        tuple(stack.seeds[model] for model in models.tolist()),
+        1,
+        [weight[models] for weight in stack.weights],
+        [bias[models] for bias in stack.biases],
     )
-    return _measure(stack, seeds, reverse, settings.split)
 
 
 class _Rounds:
-    """Draws one round after another for all students, paired by seed."""
+    """Draws one round after another for all students of some runs, paired by seed."""
 
-    def __init__(self, settings: OnPolicySettings, stack: MLPStack) -> None:
-        self._draws = [generator(seed, "drawings") for seed in settings.seed_numbers]
-        self._jitters = [generator(seed, "jitter") for seed in settings.seed_numbers]
-        self._settings = settings
+    def __init__(self, runs: Sequence[OnPolicySettings], stack: MLPStack) -> None:
+        seeds = [(seed, run.jitter) for run in runs for seed in run.seed_numbers]
+        self._draws = [generator(seed, "drawings") for seed, _ in seeds]
+        self._jitters = [generator(seed, "jitter") for seed, _ in seeds]
+        self._jitter = torch.tensor([jitter for _, jitter in seeds]).view(-1, 1, 1, 1)
+        # Alike in all of them.
+        self._warm_up = WARM_UP * runs[0].steps
         self._stack = stack
 
     def __call__(self, steps: int) -> Tensor:
@@ -176,22 +249,15 @@ class _Rounds:
         teachers = write(teacher_logits, begin, uniform)[..., :-1, :]  # [S, drawings, tokens, 2]
         shape = teachers.shape[1:]
         jitter = torch.stack([torch.randn(shape, generator=draw) for draw in self._jitters])
-        if steps < WARM_UP * self._settings.steps:
+        if steps < self._warm_up:
             return torch.stack([teachers] * len(DATA))
         own = self._own(begin, uniform)[..., :-1, :]
-        return torch.stack([teachers, own, teachers + self._settings.jitter * jitter])
+        return torch.stack([teachers, own, teachers + self._jitter * jitter])
 
     def _own(self, begin: Tensor, uniform: Tensor) -> Tensor:
         """Let the on-policy students draw, with the same chances as their teacher."""
         seeds, row = len(self._draws), DATA.index("on-policy")
-        own = slice(row * seeds, (row + 1) * seeds)
-        students = MLPStack(
-            self._stack.layer_sizes,
-            self._stack.seeds[own],
-            1,
-            [weight[own] for weight in self._stack.weights],
-            [bias[own] for bias in self._stack.biases],
-        )
+        students = _some_of(self._stack, torch.arange(row * seeds, (row + 1) * seeds))
         return write(students_hand(students), begin, uniform)
 
 
@@ -208,12 +274,11 @@ def draw_chances(draws: list[torch.Generator], drawings: int) -> tuple[Tensor, T
     return begin, torch.stack(uniform, dim=1)
 
 
-def _measure(
-    stack: MLPStack, seeds: tuple[int, ...], reverse: bool, split: int
-) -> OnPolicyMeasured:
+def _measure(stack: MLPStack, settings: OnPolicySettings) -> OnPolicyMeasured:
     """Let teacher and students draw once more, and compare them where each goes."""
-    S, kinds = len(seeds), len(DATA)
-    draws = [generator(seed, in_split("test drawings", split)) for seed in seeds]
+    S, kinds = settings.seeds, len(DATA)
+    purpose = in_split("test drawings", settings.split)
+    draws = [generator(seed, purpose) for seed in settings.seed_numbers]
     begin, uniform = draw_chances(draws, TEST_DRAWINGS)
     hand = students_hand(stack)
     teachers = write(teacher_logits, begin, uniform)
@@ -222,7 +287,7 @@ def _measure(
     def kl_along(path: Tensor) -> Tensor:
         positions = path[..., :-1, :].flatten(1, 2)
         student, teacher = hand(positions), teacher_logits(positions)
-        pair = (student, teacher) if reverse else (teacher, student)
+        pair = (student, teacher) if settings.direction == "reverse" else (teacher, student)
         return kl_divergence(*pair).view(kinds, S).T.double()
 
     figures = {
@@ -314,4 +379,5 @@ EXPERIMENT = Experiment(
         Claim("own_or_jitter", own_drawings_beat_jitter),
     ),
     data="strokes",
+    merges_over=("jitter", "seeds", "first_seed", "split"),
 )

@@ -141,16 +141,17 @@ class Corrected:
         self._reverse = reverse
         self._steps = self._rounds = 0
         self._rows_a_round = DRAWINGS * TOKENS
-        #: Positions, ``[R · kept · DRAWINGS · TOKENS, 2]``.
-        self.pool = torch.empty(len(stack) * kept * self._rows_a_round, 2)
+        #: Positions, ``[R · kept · DRAWINGS · TOKENS, 2]``, filled up as the stack takes them: the
+        #: training would work on a copy otherwise, which no later round is written to.
+        self.pool = stack.filled(torch.zeros(len(stack) * kept * self._rows_a_round, 2))
         #: The rows of each student, ``[R, kept · DRAWINGS · TOKENS]``.
         self.rows = torch.arange(len(self.pool)).view(len(stack), -1)
         for _ in range(kept):
             self._write_round()
 
     def __call__(self, activations: list[Tensor], rows: Tensor) -> list[tuple[Tensor, Tensor]]:
-        positions = self.pool.index_select(0, rows.flatten()).view(*rows.shape, 2)
-        said = teacher_logits(positions).mT  # [R, 8, B]
+        positions = self.pool.index_select(0, rows.flatten()).view(*rows.shape, -1)
+        said = teacher_logits(positions[..., :2]).mT  # [R, 8, B]
         logits = activations[-1]
         pull = reverse_kl_gradient if self._reverse else soft_gradient
         gradient = pull(logits, said, torch.tensor(1.0), class_axis=-2)
@@ -161,6 +162,6 @@ class Corrected:
 
     def _write_round(self) -> None:
         place = self._rounds % self._kept
-        pool = self.pool.view(len(self.rows), self._kept, self._rows_a_round, 2)
-        pool[:, place] = self._draw_round(self._steps).reshape(len(self.rows), -1, 2)
+        pool = self.pool.view(len(self.rows), self._kept, self._rows_a_round, -1)
+        pool[:, place, :, :2] = self._draw_round(self._steps).reshape(len(self.rows), -1, 2)
         self._rounds += 1
