@@ -360,7 +360,7 @@ def fair(result):
     return Judgement("supported", Interval(0.5, 0.1, 1), {})
 
 
-CLAIMS = (Claim("fair", fair, takeaway=7),)
+CLAIMS = (Claim("fair", fair, takeaway=99),)
 EXPERIMENT = Experiment("coin", CoinSettings, coin, "coin", ("side",), CLAIMS)
 '''
 COIN_WORDS = """

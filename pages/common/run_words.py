@@ -30,7 +30,7 @@ def condition(named: Condition, experiment: str) -> str:
     """Name a condition of a run of an experiment, such as ``T = 4, without T²``."""
     names, values = _merged(experiment, "conditions"), _merged(experiment, "values")
     parts = [
-        names[name].format(value=values.get(value, value))
+        names.get(name, "{value}").format(value=values.get(value, value))
         for name, value in named.name.items()
         if value
     ]
