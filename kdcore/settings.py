@@ -1,7 +1,8 @@
 """What can be set in a run: one record a setting, with its range, its default and what is on offer.
 
 The engine, the command line, the address bar and the controls of every page all take a setting
-from here; how it is called and explained stands in ``assets/lessons/en/settings.toml``.
+from here; how it is called and explained stands in ``assets/lessons/en/settings.toml``, or beside
+the other words of the one page that has it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, ClassVar, Protocol, Self
 from kdcore.data import CLASSES, IMAGES, PIXELS, POOL
 from kdcore.memory import LEAST_RUN_BYTES, kept_bytes, training_bytes
 from kdcore.models import parameter_count
-from kdcore.words import ENGLISH, Refusal, words
+from kdcore.words import ENGLISH, Refusal, settings_words
 
 #: Multiply-adds that one run may take, so that a class is safe from a single one of its visitors:
 #: about three minutes of one core, of which a newcomer's run is lent its share.
@@ -66,12 +67,12 @@ class Parameter(Protocol):
 
 def label_of(name: str, language: str = ENGLISH) -> str:
     """Return what a setting is called beside its control."""
-    return str(words("settings", language)[name]["label"])
+    return str(settings_words(language)[name]["label"])
 
 
 def help_of(name: str, language: str = ENGLISH) -> str:
     """Return one sentence on a setting."""
-    return str(words("settings", language)[name]["help"])
+    return str(settings_words(language)[name]["help"])
 
 
 @dataclass(frozen=True)

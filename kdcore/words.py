@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,22 @@ def words(page: str, language: str = ENGLISH) -> dict[str, Any]:
     if language == ENGLISH or not translated.exists():
         return english
     return _over(english, _read(translated))
+
+
+@lru_cache
+def settings_words(language: str = ENGLISH) -> Mapping[str, Mapping[str, str]]:
+    """Return how settings are called and explained, by name.
+
+    Those that several pages have stand in ``settings.toml``; one that an experiment brings along
+    may stand in its page's own file, in a table such as ``[settings.sides]``.
+    """
+    own: dict[str, Mapping[str, str]] = {}
+    for file in sorted((LESSONS / ENGLISH).glob("*.toml")):
+        try:
+            own |= words(file.stem, language).get("settings", {})
+        except ValueError:  # the page says so, and is left out
+            continue
+    return own | words("settings", language)
 
 
 @lru_cache

@@ -60,7 +60,7 @@ lesson = Lesson(
     extras=extras,
 )
 controls, words = lesson.controls, lesson.words
-each = words["each"]
+each, names = words["each"], words["experiments"]["variants"]["values"]
 
 
 # --------------------------------------------------------------------------- the comparison
@@ -68,7 +68,7 @@ each = words["each"]
 
 def show_comparison(result: AnyResult) -> None:
     """All ways at equal steps: paired gains with their verdicts."""
-    text, names = words["comparison"], words["names"]
+    text = words["comparison"]
     settings, ways = result.settings, result.rows[1:]
     st.subheader(text["heading"], anchor=False)
     st.markdown(
@@ -132,7 +132,7 @@ def show_response(text: dict[str, Any]) -> None:
     )
     if not result:
         return
-    show_curves([("hard", words["names"]["hard"]), ("distilled", text["name"])], curves_of(result))
+    show_curves([("hard", names["hard"]), ("distilled", text["name"])], curves_of(result))
     show_verdict(result)
     hard, distilled = (f"{100 * row['agreement']:.0f} %" for row in result.rows)
     st.markdown(text["sentence"].format(agreement=distilled, hard=hard))
@@ -157,7 +157,7 @@ def show_feature(text: dict[str, Any]) -> None:
             regressor=f"{row['regressor_parameters']:,d}", student=f"{row['student_parameters']:,d}"
         )
     )
-    who = [("hard", words["names"]["hard"]), ("distilled", text["name"])][: len(result.rows)]
+    who = [("hard", names["hard"]), ("distilled", text["name"])][: len(result.rows)]
     left, right = st.columns(2, gap="large")
     with left:
         show_curves(who, curves_of(result))
@@ -240,9 +240,9 @@ def show_online(text: dict[str, Any]) -> None:
     cohort, alone = measured.cohorts[-1], measured.alone[-1]
     left, right = st.columns(2, gap="large")
     with left:
-        names = [text["peer"].format(number=1 + peer) for peer in range(cohort.peers)]
+        peers = [text["peer"].format(number=1 + peer) for peer in range(cohort.peers)]
         show_curves(
-            [("hard", text["alone"]), *(("distilled", name) for name in names)],
+            [("hard", text["alone"]), *(("distilled", peer) for peer in peers)],
             [alone.mean_curve, *cohort.curves],
         )
     with right:

@@ -335,8 +335,7 @@ def test_the_table_says_what_was_measured(name: str, tiny: dict[str, Measured]) 
 
 def test_variants_are_all_methods_and_an_ensemble(tiny: dict[str, Measured]) -> None:
     rows = tiny["variants"].rows
-    names = ["hard", "response", "feature", "self", "online", "dkd", "rkd", "ensemble"]
-    assert [row["variant"] for row in rows] == names
+    assert [row["variant"] for row in rows] == [*METHODS, "ensemble"]
     assert {row["training_steps"] for row in rows} == {STEPS}
     assert [row["variant"] for row in rows if row["extra_work"] is None] == ["hard"]
 
@@ -538,7 +537,7 @@ class Listener(Monitor):
 
 
 STAGES = {
-    "variants": ["hard", "response", "feature", "self", "online", "dkd", "rkd", "ensemble"],
+    "variants": [*METHODS, "ensemble"],
     "self": ["students"],
     "online": ["peers"],
     "feature": ["students"],
@@ -578,4 +577,4 @@ def test_the_command_line_runs_it(name: str, key: str, capsys: pytest.CaptureFix
     assert main(["run", name, "--set", key, *small, *teacher, "--seeds", "2", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert list(answer["rows"][0]) == COLUMNS[name]
-    assert len(answer["rows"]) == (8 if name == "variants" else 2)
+    assert len(answer["rows"]) == (len(METHODS) + 1 if name == "variants" else 2)

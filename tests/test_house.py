@@ -255,6 +255,7 @@ def two_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 
 def forget_words() -> None:
     kdcore_words.words.cache_clear()
+    kdcore_words.settings_words.cache_clear()
     kdcore_words.languages.cache_clear()
 
 
@@ -359,7 +360,7 @@ def fair(result):
     return Judgement("supported", Interval(0.5, 0.1, 1), {})
 
 
-CLAIMS = (Claim("fair", fair, takeaway=7),)
+CLAIMS = (Claim("fair", fair, takeaway=99),)
 EXPERIMENT = Experiment("coin", CoinSettings, coin, "coin", ("side",), CLAIMS)
 '''
 COIN_WORDS = """
@@ -374,6 +375,11 @@ question = "Heads?"
 [experiments.coin]
 name = "Coin"
 question = "Is it fair?"
+
+[settings.sides]
+label = "Sides"
+short = "sides"
+help = "How many sides it has."
 
 [claims.fair]
 text = "A coin is fair."
@@ -425,11 +431,6 @@ def test_an_experiment_enters_itself(tmp_path: Path) -> None:
     for part in ("kdcore", "pages", "assets"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     words_files = tmp_path / "assets" / "lessons" / "en"
-    settings_words = (
-        '\n[sides]\nlabel = "Sides"\nshort = "sides"\nhelp = "How many sides it has."\n'
-    )
-    with (words_files / "settings.toml").open("a", encoding="utf-8") as file:
-        file.write(settings_words)
     (tmp_path / "kdcore" / "experiments" / "coin.py").write_text(COIN, "utf-8")
     (words_files / "coin.toml").write_text(COIN_WORDS, "utf-8")
     (tmp_path / "pages" / "coin.py").write_text(COIN_PAGE, "utf-8")

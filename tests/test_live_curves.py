@@ -7,15 +7,17 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kdcore.experiments import EXPERIMENTS
+from kdcore.methods import METHODS
+from pages.common import run_words
 
 
-def page(data: str) -> None:
+def page(name: str) -> None:
     from types import SimpleNamespace
     from typing import Any, cast
 
     import torch
 
+    from kdcore.experiments import EXPERIMENTS
     from kdcore.monitor import LearningCurve
     from pages.common.lesson import Lesson
     from pages.common.words import words
@@ -24,7 +26,7 @@ def page(data: str) -> None:
     look = SimpleNamespace(stage="students", fraction=0.5, position=0, curve=curve)
     lesson = object.__new__(Lesson)
     lesson._shared = words("lesson")
-    lesson._show_progress(cast("Any", SimpleNamespace(look=lambda: look)), True, data)
+    lesson._show_progress(cast("Any", SimpleNamespace(look=lambda: look)), True, EXPERIMENTS[name])
 
 
 @pytest.mark.parametrize(
@@ -38,8 +40,15 @@ def page(data: str) -> None:
     ],
 )
 def test_the_axis_says_what_is_measured_while_they_train(name: str, measured: str) -> None:
-    shown = AppTest.from_function(page, args=(EXPERIMENTS[name].data,)).run(timeout=20)
+    shown = AppTest.from_function(page, args=(name,)).run(timeout=20)
     assert not shown.exception
     (chart,) = shown.get("plotly_chart")
     layout = json.loads(chart.proto.spec)["layout"]
     assert layout["yaxis"]["title"]["text"] == measured
+
+
+def test_a_method_under_way_is_called_by_the_name_that_its_page_gives_it() -> None:
+    stages = run_words.stages("variants")
+    assert set(METHODS) < set(stages)
+    assert stages["dkd"] == "Decoupled (DKD)"
+    assert stages["students"] == "Training the students"

@@ -14,6 +14,7 @@ from kdcore.broken import right
 from kdcore.experiments.broken import CASES, SUSPECTS
 from kdcore.experiments.result import Result
 from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings
+from kdcore.visit.evidence import CLAIMS
 from kdcore.visit.keeping import Kept
 from kdcore.visit.runs import RunLog
 from pages.common.lesson import above_its_teacher
@@ -129,7 +130,8 @@ def test_runs_are_counted_alike_or_it_is_said_why_not() -> None:
     log.see(1)
     assert ends not in [caption.value for caption in opened("the_end", log).caption]
     told = " ".join(each.value for each in opened("takeaways", log).markdown)
-    assert words("takeaways")["summary"]["some"].format(tested=1, claims=6, all=1, runs=1) in told
+    some = words("takeaways")["summary"]["some"]
+    assert some.format(tested=1, claims=len(CLAIMS), all=1, runs=1) in told
 
 
 def test_which_claims_are_counted_is_said_beside_the_count() -> None:

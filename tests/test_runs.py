@@ -30,6 +30,7 @@ from kdcore.visit.runs import (
     identity_of,
     summarise,
 )
+from kdcore.words import settings_words
 from pages.common import run_words
 from pages.common.words import words
 from tests.small import as_small_as_can_be, short_lessons
@@ -296,11 +297,11 @@ def test_each_experiment_becomes_a_run_with_words_for_all_of_it(name: str) -> No
     gains = [row.get("gain") for row in result.rows]
     assert [None if c.gain is None else c.gain.mean for c in run.summary.conditions] == gains
     assert run_words.experiment(run)
-    assert set(run.settings) <= set(words("settings"))
+    assert set(run.settings) <= set(settings_words())
 
 
 def test_every_setting_has_a_name_a_short_one_and_an_explanation() -> None:
-    known = words("settings")
+    known = settings_words()
     for experiment in EXPERIMENTS.values():
         for name in experiment.settings.parameters():
             assert all(known[name][kind] for kind in ("label", "short", "help")), name

@@ -204,7 +204,7 @@ class Lesson:
         # Beside a result there are no live curves, which would push it away.
         with st.container(key=f"run-{experiment.name}") if result is None else beside:
             answered.follow(
-                lambda running: self._show_progress(running, result is None, experiment.data)
+                lambda running: self._show_progress(running, result is None, experiment)
             )
         # The verdict stands above the charts, though the page knows it after them; where the
         # figures come from stands below both, which share the first screen.
@@ -229,7 +229,7 @@ class Lesson:
             # Live curves only where nothing stands below that they would push away.
             answered.follow(
                 meanwhile
-                or (lambda running: self._show_progress(running, result is None, experiment.data))
+                or (lambda running: self._show_progress(running, result is None, experiment))
             )
             if result is not None and not answered.stale:
                 self._provenance_of_table(result)
@@ -303,14 +303,14 @@ class Lesson:
                     on_click="ignore",
                 )
 
-    def _show_progress(self, job: Job[Any], curves: bool, data: str) -> None:
-        jobs.show_progress(job)
+    def _show_progress(self, job: Job[Any], curves: bool, experiment: Experiment[Any, Any]) -> None:
+        jobs.show_progress(job, called.stages(experiment.name))
         if not curves:
             return
         if (curve := job.look().curve) and len(curve.accuracy) > 1:
             # Not all that learns is tested on images: what is measured meanwhile has its own name.
             text = self._shared["progress"]
-            axis, live = (text.get(f"{n}_{data}", text[n]) for n in ("axis", "live"))
+            axis, live = (text.get(f"{n}_{experiment.data}", text[n]) for n in ("axis", "live"))
             figure = live_curves_figure(curve, axis)
             st.plotly_chart(figure, alt=live, config={"staticPlot": True})
         else:

@@ -8,8 +8,9 @@ from typing import Any
 from kdcore.claims import Judgement
 from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.runs import Condition, Run
+from kdcore.words import settings_words
 from pages.common import charts
-from pages.common.words import words
+from pages.common.words import language, words
 
 
 def title(run: Run) -> str:
@@ -29,11 +30,18 @@ def condition(named: Condition, experiment: str) -> str:
     """Name a condition of a run of an experiment, such as ``T = 4, without T²``."""
     names, values = _merged(experiment, "conditions"), _merged(experiment, "values")
     parts = [
-        names[name].format(value=values.get(value, value))
+        names.get(name, "{value}").format(value=values.get(value, value))
         for name, value in named.name.items()
         if value
     ]
     return ", ".join(parts) or names["baseline"]
+
+
+def stages(experiment: str) -> dict[str, str]:
+    """Return how the stages of a training are called; one may be named after its condition."""
+    usual: dict[str, str] = words("lesson")["progress"]["stages"]
+    values = _merged(experiment, "values").items()
+    return {key: name[:1].upper() + name[1:] for key, name in values} | usual
 
 
 def row(run: Run, number: int) -> str:
@@ -43,7 +51,7 @@ def row(run: Run, number: int) -> str:
 
 def setting(name: str) -> str:
     """Name a setting, in a word or two."""
-    known = words("settings").get(name)
+    known = settings_words(language()).get(name)
     return str(known["short"]) if known else name
 
 
