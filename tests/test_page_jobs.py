@@ -175,3 +175,23 @@ def test_what_is_drawn_to_its_end_stands_until_one_leaves(monkeypatch: pytest.Mo
     monkeypatch.setattr(glossary, "begin", lambda: seen.append(frame.stands("start")))
     test.run()
     assert seen == [False]
+
+
+def test_who_leaves_a_page_holds_none_of_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "request", lambda *_: Slow(10**9, None))
+    monkeypatch.setattr(jobs, "follow", lambda *_: None)
+    test = AppTest.from_file(str(ROOT / "pages" / "lab.py"), default_timeout=60)
+    test.session_state["frame.navigated"] = True
+    test.session_state["frame.page"] = "patience"
+    heavy = ("result-patience", "result-patience-failed", "drawn-gains", "patience.job")
+    for key in heavy:
+        test.session_state[f"patience.{key}"] = "tensors"
+    test.session_state["patience.labels"] = "50"
+    test.session_state["lab.result-lab"] = known = LAB.run(
+        LabSettings(seeds=2, teacher_hidden=(8,), student_samples=320)
+    )
+    test.run()
+    assert not test.exception
+    assert not [key for key in heavy if f"patience.{key}" in test.session_state]
+    assert test.session_state["patience.labels"] == "50"
+    assert test.session_state["lab.result-lab"] is known

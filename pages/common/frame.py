@@ -129,8 +129,21 @@ def _leave_for(name: str) -> None:
     st.session_state[_NAME] = name
     if left != name:
         st.session_state[_STANDS] = None
+        _let_go(left)
     if left is not None and left != name and not course.is_lesson(left):
         visit.kept().done.add(left)
+
+
+def _let_go(page: str | None) -> None:
+    """Let go of the runs of a page that was left, with their tensors and figures.
+
+    The pool keeps the last ones of all; what each of thirty visitors has seen on each of two dozen
+    pages would be more than a small machine has.
+    """
+    for key in map(str, list(st.session_state)):
+        of_page, _, rest = key.partition(".")
+        if of_page == page and (rest.startswith(("result-", "drawn-")) or rest.endswith(".job")):
+            del st.session_state[key]
 
 
 def _where_we_are(name: str) -> str:
