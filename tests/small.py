@@ -11,6 +11,7 @@ import pytest
 
 from kdcore.experiments import balance
 from kdcore.experiments.result import Run, teacher_samples
+from kdcore.visit import jobs
 
 #: What most experiments have of it.
 LITTLE: dict[str, Any] = {"seeds": 2, "student_samples": 320, "teacher_epochs": 1}
@@ -31,9 +32,19 @@ def as_small_as_can_be(settings: Any, values: Mapping[str, Any] = FEW) -> Any:
 
 
 @contextmanager
+def own_pool() -> Iterator[None]:
+    """Give pages a pool that is gone afterwards: what it kept is no run of those settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "_shared", None)
+        yield
+        if jobs._shared is not None:
+            jobs._shared.shutdown()
+
+
+@contextmanager
 def short_lessons(epochs: int = 1) -> Iterator[None]:
     """Let teachers whose time cannot be set train for so many passes."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, own_pool():
         patch.setattr(teacher_samples, "__defaults__", (epochs,))
         patch.setattr(balance, "TEACHER_EPOCHS", epochs)
         yield
