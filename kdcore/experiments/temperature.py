@@ -205,6 +205,9 @@ EXPERIMENT = Experiment(
     temperature,
     page="temperature",
     named_by=("temperature",),
-    claims=(Claim("temperature", sweet_spot, takeaway=2),),
+    # A single temperature has none to be better than.
+    claims=(
+        Claim("temperature", sweet_spot, 2, bears=lambda run: len(run.settings.temperatures) > 1),
+    ),
     merges_over=("temperatures", "alpha", "teacher_hidden", "seeds", "first_seed"),
 )

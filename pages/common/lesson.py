@@ -184,7 +184,7 @@ class Lesson:
             for name in self._defining
             if name not in BEHIND_THE_SEEDS or not self.controls.is_default(name)
         ]
-        return ", ".join(f"{called.setting(n)} {self.controls.text(n)}" for n in said)
+        return ", ".join(f"{called.setting(n)} {self.controls.text(n) or '–'}" for n in said)
 
     # ---------------------------------------------------------------------------------- run
 
@@ -394,7 +394,7 @@ class Lesson:
             return
         was, said = before
         changed = [n for n in was if was[n] != self.controls.text(n)]
-        settings = ", ".join(f"{self.controls.label(n)} {was[n]}" for n in changed)
+        settings = ", ".join(f"{self.controls.label(n)} {_readable(was[n])}" for n in changed)
         st.caption(self._shared["compare"]["before"].format(settings=settings, figure=said))
 
     def _offer_other_settings(self, said: str, is_about_this: bool) -> None:
@@ -429,6 +429,8 @@ class Lesson:
             text["source"],
             judged.verdict,
             verdict_of(judged.verdict, result),
+            # What nobody has published as such is not said in the field's name.
+            self._shared["claim"]["label_ours"] if text.get("ours") else None,
         )
         st.markdown(text[judged.verdict].format(**filled))
 
@@ -480,7 +482,8 @@ class Lesson:
             n for n in values if self.controls.text_of(n, values[n]) != self.controls.text_of(n)
         ]
         return ", ".join(
-            f"{self.controls.label(n)} {self.controls.text_of(n, values[n])}" for n in changed
+            f"{self.controls.label(n)} {_readable(self.controls.text_of(n, values[n]))}"
+            for n in changed
         )
 
     def step(self, number: int, name: str) -> None:
@@ -617,7 +620,8 @@ def _not_shown(result: AnyResult, controls: Controls) -> dict[str, str]:
     known: dict[str, Parameter] = {
         name: parameter
         for name, parameter in type(result.settings).parameters().items()
-        if name not in (*COMMON, *BEHIND_THE_SEEDS)
+        # Another repetition of a measurement is no other setting.
+        if name not in (*COMMON, *BEHIND_THE_SEEDS, "repeat")
     }
     shown = {name for name in known if name in controls}
     if hasattr(result.settings, "teacher_hidden"):  # fixed for all runs of some experiments
@@ -628,6 +632,13 @@ def _not_shown(result: AnyResult, controls: Controls) -> dict[str, str]:
         for name, value in values.items()
         if value and not (name in shown and controls.text(name) == value)
     }
+
+
+def _readable(written: str) -> str:
+    """Write the text of a setting for people: thousands apart, and a dash where there is none."""
+    if written.isdigit() and len(written) > 4:
+        return f"{int(written):,}"
+    return called.value(written)
 
 
 def _as_control(each: Control | Parameter) -> Control:
