@@ -176,7 +176,7 @@ def show_lesson_learned() -> None:
             said = f"{called.counts(claim.name, runs)} {latest_on(claim)}"
         else:
             said = text["open"].format(lesson=words_of(claim.experiment.page)["menu"])
-        st.markdown(f"- {part['text']} *{said}*")
+        st.markdown(f"- {part['text']} {said}")
     compared = runs_over_hard_labels()
     found = sum(map(did_not_help, compared))
     st.markdown(f"- {text['no_help'].format(runs=len(compared), found=found)}")

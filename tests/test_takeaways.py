@@ -249,7 +249,7 @@ def test_a_run_that_leaves_a_claim_open_takes_nothing_from_those_that_decide_it(
     assert overall("balance", [open_run, open_run]) == "undecided"
     runs: Any = [supported, open_run, supported]
     assert run_words.counts("balance", runs) == (
-        "Of your 3 runs on it: supported by 2, left open by 1, contradicted by none."
+        "Your 3 runs on it: supported by 2, left open by 1, contradicted by none."
     )
     assert run_words.counts("balance", runs[1:2]) == "Your one run on it: not decided."
 
