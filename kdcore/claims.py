@@ -48,6 +48,8 @@ class Claim:
     judge: Callable[[Any], Judgement]
     #: Its place among the takeaways; none if it stands on its lesson's page alone.
     takeaway: int | None = None
+    #: Whether a run's settings let it say anything of the claim; where not, it does not count.
+    bears: Callable[[Any], bool] = lambda result: True
 
 
 def from_verdict(outcome: Verdict) -> ClaimVerdict:

@@ -189,6 +189,38 @@ def not_told_apart(values: ArrayLike) -> tuple[int, tuple[int, ...]]:
     return best, tuple(int(i) for i in np.flatnonzero(~told_apart(table)[best]))
 
 
+def lower_but_not_told_apart(values: ArrayLike) -> tuple[int, int] | None:
+    """Return a condition that may be as good as the best, though one with a larger mean may not.
+
+    That happens where its difference from the best varies more from seed to seed: of two paired
+    t-tests with as many seeds, the larger difference is told apart less only if its standard error
+    is larger. In a chart it looks like a mistake, so it is to be explained.
+
+    Parameters
+    ----------
+    values
+        One value for each seed and condition, ``[S, C]``; more is better.
+
+    Returns
+    -------
+    lower, higher : int
+        Of those that may be as good the one with the smallest mean, and of those told apart from
+        the best the one with the largest; ``None`` unless the first mean is below the second.
+
+    Raises
+    ------
+    ValueError
+        If the values are not ``[S, C]`` with at least one of each.
+    """
+    means = _table(values, "values").mean(axis=0)
+    _, alike = not_told_apart(values)
+    worse = [i for i in range(len(means)) if i not in alike]
+    if not worse:
+        return None
+    lower, higher = min(alike, key=means.__getitem__), max(worse, key=means.__getitem__)
+    return (lower, higher) if means[lower] < means[higher] else None
+
+
 def p_values(differences: ArrayLike) -> Floats:
     """Return the two-sided p-value of each condition's paired t-test, ``[S, C]`` → ``[C]``.
 

@@ -223,6 +223,7 @@ def show_factor() -> None:
     claim = words["claims"]["factor"]
     cards.claim(claim["text"], claim["source"], judged.verdict, verdict_of(judged.verdict, result))
     st.markdown(claim["measured"].format(**called.judgement(judged)))
+    st.caption(said["own"])
     verdict.markdown(
         said["found"].format(
             temperature=f"{max(result.settings.temperatures):g}",

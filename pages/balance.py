@@ -17,7 +17,7 @@ from kdcore.experiments.result import AnyResult
 from kdcore.figures import accuracy_figure, alpha_range, best_alpha_figure
 from kdcore.statistics import not_told_apart
 from pages.common import charts
-from pages.common.lesson import Lesson
+from pages.common.lesson import Lesson, why_lower_is_alike
 from pages.common.widgets import Toggle
 
 lesson = Lesson(
@@ -52,9 +52,9 @@ def show_accuracy(
         ),
         key="accuracy",
     )
-    st.markdown(
-        text["sure" if others else "sure_alone"].format(best=f"{alphas[best]:g}", alike=others)
-    )
+    sure = text["sure" if others else "sure_alone"].format(best=f"{alphas[best]:g}", alike=others)
+    names = [f"α = {alpha:g}" for alpha in alphas]
+    st.markdown(sure + why_lower_is_alike(result.accuracy, names))
 
 
 def show_loss(result: AnyResult, best_alpha: float) -> None:

@@ -223,7 +223,7 @@ def show_self(text: dict[str, Any]) -> None:
         ),
         key="generations",
     )
-    show_sentence(text, result.rows[-1])
+    show_sentence(text, result)
 
 
 def show_online(text: dict[str, Any]) -> None:
@@ -260,7 +260,7 @@ def show_online(text: dict[str, Any]) -> None:
             ),
             key="agreement",
         )
-    show_sentence(text, result.rows[-1])
+    show_sentence(text, result)
 
 
 SHOW = {
@@ -314,8 +314,12 @@ def show_verdict(result: AnyResult) -> None:
     st.markdown(each["verdict"].format(verdict=row["verdict"], gain=gain))
 
 
-def show_sentence(text: dict[str, Any], row: dict[str, Any]) -> None:
-    """Say what the last row gains, alone and as an ensemble."""
+def show_sentence(text: dict[str, Any], result: AnyResult) -> None:
+    """Say what the last row gains, alone and as an ensemble, and on how many gains it is judged."""
+    row = result.rows[-1]
+    columns = ("verdict", "ensemble_verdict")
+    judged = sum(own.get(column) is not None for own in result.rows for column in columns)
+    together = each["together"].format(comparisons=judged)
     st.markdown(
         text["sentence"].format(
             verdict=row["verdict"],
@@ -323,6 +327,7 @@ def show_sentence(text: dict[str, Any], row: dict[str, Any]) -> None:
             ensemble_verdict=row["ensemble_verdict"],
             ensemble_gain=charts.points(row["ensemble_gain"], row["ensemble_gain_ci"]),
         )
+        + together
     )
 
 

@@ -313,7 +313,8 @@ with st.container(key="controls"):
 show_panels(result)
 with st.container(key="provenance"):
     if answered.result:
-        charts.provenance(provenance_of(answered.result, controls))
+        whose = words["panels"]["whose"]
+        charts.provenance(f"{whose} · {provenance_of(answered.result, controls)}")
     answered.follow(jobs.show_progress)
 
 st.subheader(words["draw"]["heading"], anchor=False)

@@ -252,15 +252,21 @@ def show_size(result: AnyResult) -> None:
 
 
 def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
-    """How small a student is enough, with and without distillation."""
-    text, best, hard = words["size"], same.best_hard, same.smallest_hard
+    """What is enough is measured by, and how small a student is enough."""
+    best = same.best_hard
     st.markdown(
-        text["measure"].format(
+        words["size"]["measure"].format(
             width=best["student_width"],
             accuracy=charts.percent(result.interval(best)),
             margin=f"{100 * MARGIN:g}",
         )
     )
+    st.markdown(how_small(same))
+
+
+def how_small(same: SameAccuracy) -> str:
+    """Say how small a student is enough, with and without distillation: the page's question."""
+    text, hard = words["size"], same.smallest_hard
     said = {
         "hard_width": hard["student_width"],
         "hard_parameters": f"{hard['parameters']:,}",
@@ -275,7 +281,7 @@ def show_same_accuracy(result: AnyResult, same: SameAccuracy) -> None:
             "times": f"{same.times_smaller:.1f}",
             "difference": charts.points(difference.mean, difference.half_width),
         }
-    st.markdown(text[same.outcome].format(**said))
+    return str(text[same.outcome].format(**said))
 
 
 def show_cost(cost: MeasuredCost) -> None:
@@ -393,7 +399,8 @@ if lesson.predict():
     if result:
         with lesson.results():
             show_size(result)
-            lesson.compare(how_much_smaller(same_accuracy(result)))
+            same = same_accuracy(result)
+            lesson.compare(how_much_smaller(same), how_small(same))
             lesson.claims(result, most=f"{100 * MOST:.0f} %", fraction=f"{100 * FRACTION:.0f} %")
         st.subheader(words["cost"]["heading"], anchor=False)
         st.markdown(words["cost"]["explain"])

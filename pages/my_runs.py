@@ -62,7 +62,7 @@ def show_table(runs: list[Run]) -> None:
     unread = sum(not run.seen for run in runs)
     st.caption(
         words["counted"].format(claims=on_claims)
-        + (words["unread"].format(runs=unread) if unread else "")
+        + (words["unread"].format(runs=unread, which=called.by_the_way(runs)) if unread else "")
     )
     if log.dropped:
         st.caption(words["dropped"].format(most=MOST_RUNS, count=log.dropped))
@@ -156,11 +156,14 @@ def show_comparison(runs: list[Run]) -> None:
     if len(runs) < 2:
         st.markdown(text["one"])
         return
+    # At first two that measured the same, on digits where there are such.
+    on_digits = [i for i, run in enumerate(reversed(runs)) if run.summary.data == "digits"]
+    latest, earlier = on_digits[:2] if len(on_digits) > 1 else (0, 1)
     left, right = st.columns(2, gap="large")
     with left:
-        first, first_row = choose("first", runs, 1)
+        first, first_row = choose("first", runs, earlier)
     with right:
-        second, second_row = choose("second", runs, 0)
+        second, second_row = choose("second", runs, latest)
     if (first.number, first_row) == (second.number, second_row):
         st.info(text["twice"], icon=":material/info:")
         return
@@ -187,7 +190,7 @@ def show_comparison(runs: list[Run]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         charts.show(
-            pair_figure([text["first"], text["second"]], accuracies),
+            pair_figure([text["first"], text["second"]], accuracies, text["x"]),
             pd.DataFrame(
                 {
                     words["columns"]["run"]: names,

@@ -67,7 +67,15 @@ def show_gains(result: AnyResult) -> None:
         ),
         key="gains",
     )
-    st.markdown(
+    st.markdown(gains_in_words(result))
+
+
+def gains_in_words(result: AnyResult) -> str:
+    """Say what soft labels add after the shortest training and after the longest: the question."""
+    text, lengths = words["gains"], result.settings.lengths
+    rows = [row for row in result.rows if row["label_type"] == "soft"]
+    said = [charts.points(row["gain"], row["gain_ci"]) for row in rows]
+    return str(
         text["sentence"].format(
             shortest=f"{lengths[0]:,}",
             longest=f"{lengths[-1]:,}",
@@ -88,7 +96,7 @@ if lesson.predict():
                 show_accuracy(result)
             with right:
                 show_gains(result)
-            lesson.compare(patience_pattern(result))
+            lesson.compare(patience_pattern(result), gains_in_words(result))
             lesson.claims(result)
         lesson.explain([patience, losses.gradient_towards], [losses.distillation_loss])
         lesson.tries()

@@ -92,21 +92,8 @@ def advance(claim: Takeaway) -> Job[Any] | None:
 
 def in_words(name: str) -> str:
     """Say in a line what all runs say of a claim."""
-    text = words["verdicts"]
-    counts = {said: count for said, count in tally(name, list(log)).items() if count}
-    if not counts:
-        return str(text["none"])
-    parts = [
-        text["part"].format(verdict=text[said], runs=in_runs(count))
-        for said, count in counts.items()
-    ]
-    return str(text["line"].format(parts=", ".join(parts)))
-
-
-def in_runs(count: int) -> str:
-    """Write a number of runs."""
-    text = words["verdicts"]
-    return str(text["one_run"] if count == 1 else text["many_runs"].format(count=count))
+    runs = list(log)
+    return called.counts(name, runs) if on_claim(name, runs) else str(words["verdicts"]["none"])
 
 
 def measured(claim: Takeaway, judged: Judgement) -> str:
@@ -236,7 +223,7 @@ def show_summary() -> None:
     """How far the learner is, and what to do with the page."""
     text, found = words["summary"], claims_tested(visit.seen_runs())
     ran = claims_tested(list(log))
-    on_any = [run for run in log if run.judgements]
+    on_any = [run for run in log if claims_tested([run])]
     st.markdown(
         text["some" if found else "none"].format(
             tested=len(found), claims=len(CLAIMS), runs=len(on_any), all=len(list(log))

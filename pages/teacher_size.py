@@ -7,13 +7,13 @@ import streamlit as st
 from kdcore.distillation import plan_teachers
 from kdcore.experiments import confidence, progressive
 from kdcore.experiments.progressive import ProgressiveSettings, plan_assistants
-from kdcore.experiments.result import AnyResult
+from kdcore.experiments.result import AnyResult, difference
 from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings, teacher_size_pattern
 from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
-from kdcore.settings import ASSISTANT_LABELS
+from kdcore.settings import ASSISTANT_LABELS, TEACHER_HIDDEN
 from kdcore.statistics import not_told_apart
 from pages.common import charts
-from pages.common.lesson import Lesson, show_code
+from pages.common.lesson import Lesson, show_code, why_lower_is_alike
 from pages.common.widgets import Named, Toggle
 from pages.common.words import words as words_of
 
@@ -76,7 +76,26 @@ def show_accuracy(result: AnyResult) -> None:
         ),
         key="accuracy",
     )
-    st.markdown(text["sure" if others else "sure_alone"].format(best=shapes[best], alike=others))
+    sure = text["sure" if others else "sure_alone"].format(best=shapes[best], alike=others)
+    st.markdown(sure + why_lower_is_alike(result.accuracy, shapes))
+
+
+def ends_in_words(result: AnyResult) -> str:
+    """Say how far the students of the smallest and of the largest teacher are behind the best."""
+    text, rows = words["accuracy"], result.rows
+    best, alike = not_told_apart(result.accuracy)
+    sizes = [row["teacher_parameters"] for row in rows]
+    ends = []
+    for end in dict.fromkeys(sizes.index(size) for size in (min(sizes), max(sizes))):
+        if end != best:
+            gap = difference(result, end, best)
+            ends.append(
+                text["behind" if end in alike else "beaten"].format(
+                    teacher=rows[end]["teacher_hidden"],
+                    gap=charts.points(gap.mean, gap.half_width),
+                )
+            )
+    return str(text["ends"].format(best=rows[best]["teacher_hidden"], ends="; ".join(ends) or "–"))
 
 
 def show_entropy(result: AnyResult) -> None:
@@ -117,10 +136,19 @@ def show_assistant() -> None:
         ),
         key="routes",
     )
-    (row,) = (row for row in result.rows if row["route"] == "via-assistant")
+    direct, small = (
+        (difference(result, progressive.VIA_ASSISTANT, other), said)
+        for other, said in progressive.against_the_detour(result).items()
+    )
+    settings = result.settings
     st.markdown(
         text["sentence"].format(
-            verdict=row["verdict"], gain=charts.points(row["gain"], row["gain_ci"])
+            verdict=direct[1],
+            gain=charts.points(direct[0].mean, direct[0].half_width),
+            small_verdict=small[1],
+            small_gain=charts.points(small[0].mean, small[0].half_width),
+            teacher=TEACHER_HIDDEN.format(settings.teacher_hidden),
+            epochs=settings.teacher_epochs,
         )
     )
     lesson.claims(result)
@@ -171,7 +199,7 @@ if lesson.predict():
                 show_accuracy(result)
             with right:
                 show_entropy(result)
-            lesson.compare(teacher_size_pattern(result))
+            lesson.compare(teacher_size_pattern(result), ends_in_words(result))
             lesson.claims(result)
         lesson.explain([plan_teachers])
         show_assistant()

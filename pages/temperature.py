@@ -11,10 +11,11 @@ from kdcore.experiments.temperature import (
     TemperatureSettings,
     best_temperatures,
     temperature_pattern,
+    why_open,
 )
 from kdcore.figures import accuracy_figure, entropy_points_figure
 from pages.common import charts
-from pages.common.lesson import Lesson
+from pages.common.lesson import Lesson, gains_by_verdict, why_lower_is_alike
 
 lesson = Lesson(
     "temperature",
@@ -68,7 +69,18 @@ def show_accuracy(result: AnyResult) -> None:
         ),
         key="accuracy",
     )
-    st.markdown(text["sure" if others else "sure_alone"].format(best=f"{best:g}", alike=others))
+    sure = text["sure" if others else "sure_alone"].format(best=f"{best:g}", alike=others)
+    names = [f"T = {value:g}" for value in temperatures]
+    st.markdown(sure + why_lower_is_alike(result.accuracy[:, 1:], names))
+    st.markdown(gains_by_verdict(rows, names))
+
+
+def best_in_words(result: AnyResult) -> str:
+    """Say at which T the student was best, and by how much: what the page asks."""
+    best, _ = best_temperatures(result)
+    (row,) = (row for row in result.rows if row["temperature"] == best)
+    gain = charts.points(row["gain"], row["gain_ci"])
+    return str(words["deciding"].format(best=f"{best:g}", gain=gain, verdict=row["verdict"]))
 
 
 if lesson.predict():
@@ -80,8 +92,8 @@ if lesson.predict():
                 show_entropy(result)
             with right:
                 show_accuracy(result)
-            lesson.compare(temperature_pattern(result))
-            lesson.claims(result)
+            lesson.compare(temperature_pattern(result), best_in_words(result))
+            lesson.claims(result, why=words["why_open"][why_open(result)])
         lesson.explain(
             [losses.soft_labels, losses.entropy, losses.gradient_towards],
             [losses.distillation_loss],

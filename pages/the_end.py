@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.experiments import EXPERIMENTS
-from kdcore.visit.evidence import CLAIMS, claims_tested, on_claim, overall
+from kdcore.visit.evidence import CLAIMS, Takeaway, claims_tested, on_claim, overall, tally
 from kdcore.visit.runs import Run
 from pages.common import charts, course, exam, frame, visit
 from pages.common import run_words as called
@@ -28,6 +28,11 @@ guessed = [run for run in runs if run.prediction and run.outcome]
 def show_summary() -> None:
     """How much there is."""
     tested, done = claims_tested(runs), visit.kept().done
+    answered = [
+        called.words_of_claim(claim.experiment.name, claim.name)["answers"][chosen]["right"]
+        for claim in CLAIMS
+        if (chosen := visit.kept().answers.get(claim.name)) is not None
+    ]
     st.markdown(
         words["summary"]["text"].format(
             runs=len(runs),
@@ -36,14 +41,18 @@ def show_summary() -> None:
             claims=len(CLAIMS),
             done=len(done),
             pages=len(course.pages()),
+            answered=len(answered),
+            right=sum(answered),
         )
     )
 
 
 def show_unread() -> None:
     """Say which runs do not count yet, so that *My runs* may list more than this page."""
-    if unread := len(list(visit.runs())) - len(runs):
-        st.caption(words["summary"]["unread"].format(runs=unread))
+    kept = list(visit.runs())
+    if unread := len(kept) - len(runs):
+        which = called.by_the_way(kept)
+        st.caption(words["summary"]["unread"].format(runs=unread, which=which))
 
 
 def show_exam() -> None:
@@ -104,15 +113,20 @@ def did_not_help(run: Run) -> bool:
     return bool(said) and "helps" not in said
 
 
-def show_no_help() -> None:
-    """The runs in which distillation did not help."""
-    text = words["no_help"]
-    with_baseline = [
+def runs_over_hard_labels() -> list[Run]:
+    """Return the runs that compare ways of teaching with hard labels."""
+    return [
         run
         for run in runs
         if EXPERIMENTS[run.summary.experiment].over_hard_labels
         and any(row.gain for row in run.summary.conditions)
     ]
+
+
+def show_no_help() -> None:
+    """The runs in which distillation did not help."""
+    text = words["no_help"]
+    with_baseline = runs_over_hard_labels()
     if not with_baseline:
         return
     st.subheader(text["heading"], anchor=False)
@@ -137,8 +151,40 @@ def show_no_help() -> None:
     st.caption(text["best"])
 
 
+def disagree(claim: str) -> bool:
+    """Return whether some runs support a claim and others contradict it."""
+    counted = tally(claim, runs)
+    return bool(counted["supported"] and counted["contradicted"])
+
+
+def latest_on(claim: Takeaway) -> str:
+    """Say what the latest run on a claim measured."""
+    run = on_claim(claim.name, runs)[-1]
+    said = called.words_of_claim(claim.experiment.name, claim.name)
+    measured = said["measured"].format(**called.judgement(run.judgements[claim.name]))
+    return str(words["claims"]["latest"].format(run=run.number, measured=measured))
+
+
+def show_lesson_learned() -> None:
+    """The five things to keep: what each is, and what the own runs say of the question on it."""
+    text = words["keep"]
+    st.subheader(text["heading"], anchor=False)
+    claims = {claim.name: claim for claim in CLAIMS}
+    for part in text["parts"]:
+        claim = claims[part["claim"]]
+        if on_claim(claim.name, runs):
+            said = f"{called.counts(claim.name, runs)} {latest_on(claim)}"
+        else:
+            said = text["open"].format(lesson=words_of(claim.experiment.page)["menu"])
+        st.markdown(f"- {part['text']} {said}")
+    compared = runs_over_hard_labels()
+    found = sum(map(did_not_help, compared))
+    st.markdown(f"- {text['no_help'].format(runs=len(compared), found=found)}")
+    st.caption(text["note"])
+
+
 def show_claims() -> None:
-    """Each claim with what the latest run on it measured."""
+    """Each claim with what all runs say of it, and what the latest one measured."""
     text, verdicts = words["claims"], words_of("takeaways")["verdicts"]
     st.subheader(text["heading"], anchor=False)
     for claim in CLAIMS:
@@ -147,15 +193,12 @@ def show_claims() -> None:
         if not found:
             st.markdown(f"- {text['open'].format(claim=said['text'])}")
             continue
-        verdict, latest = overall(claim.name, runs), found[-1].judgements[claim.name]
-        agreed = len({run.judgements[claim.name].verdict for run in found}) == 1
-        measured = (
-            said["measured"].format(**called.judgement(latest)) if agreed else text["several"]
-        )
+        verdict = overall(claim.name, runs) or "undecided"
         line = text["tested"].format(
-            verdict=verdicts[verdict or "undecided"].capitalize(),
+            verdict=verdicts["disagree" if disagree(claim.name) else verdict].capitalize(),
             claim=said["text"],
-            measured=measured,
+            counts=called.counts(claim.name, runs),
+            measured=latest_on(claim),
         )
         st.markdown(f"- {line}")
 
@@ -163,15 +206,16 @@ def show_claims() -> None:
 now = visit.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
 st.html(f'<p class="printed">{escape(words["print"]["printed"].format(when=now))}</p>')
 if runs:
+    frame.finish("the_end")  # before it is counted what is done
     show_summary()
     show_unread()
+    show_lesson_learned()
     component("print_button")(key="print", data={"label": words["print"]["button"]})
     show_predictions()
     show_surprises()
     show_no_help()
     show_claims()
     show_exam()
-    frame.finish("the_end")
 else:
     st.info(words["empty"], icon=":material/flag:")
     show_unread()

@@ -32,10 +32,20 @@ from kdcore.experiments.temperature import (
     best_temperatures,
     sweet_spot_is_3_to_5,
     temperature_pattern,
+    why_open,
 )
 from kdcore.experiments.unseen_class import MeasuredUnseen, unseen
 from kdcore.experiments.variants import best_way_to_teach
-from kdcore.statistics import Interval, mean_interval, paired_difference, told_apart, verdict
+from kdcore.statistics import (
+    Interval,
+    lower_but_not_told_apart,
+    mean_interval,
+    paired_difference,
+    told_apart,
+    verdict,
+)
+from pages.common.lesson import gains_by_verdict, why_lower_is_alike
+from pages.common.words import words
 
 SEEDS = 8
 
@@ -567,3 +577,46 @@ def test_all_verdicts_of_a_table_are_one_family() -> None:
     assert both[0]["ensemble_verdict"] == "hurts"
     assert both[0]["verdict"] == both[1]["verdict"] == "no clear difference"
     assert both[1]["ensemble_verdict"] is None
+
+
+# --------------------------------------------------------------- what looks like a mistake
+
+
+def test_a_lower_condition_that_is_not_told_apart_is_the_one_that_varies_more() -> None:
+    steady = accuracies(0.90, 0.89, 0.70)
+    assert lower_but_not_told_apart(steady) is None
+    unsteady = steady.clone()
+    unsteady[:, 2] = steady[:, 0] - 0.03 + 0.06 * torch.tensor([1.0, -1.0] * (SEEDS // 2))
+    assert lower_but_not_told_apart(unsteady) == (2, 1)
+    said = why_lower_is_alike(unsteady, ["best", "near", "unsteady"])
+    assert "*unsteady* lies below *near*" in said
+    assert why_lower_is_alike(steady, ["best", "near", "far"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "hard", "means", "why"),
+    [
+        ([1, 4, 20], 0.9, (0.9, 0.9, 0.9), "no-help"),
+        ([1, 10, 20], 0.7, (0.75, 0.9, 0.8), "not-tried"),
+        ([1, 2, 4], 0.7, (0.75, 0.8, 0.9), "one-side"),
+        ([1, 4, 20], 0.7, (0.75, 0.9, 0.9), "alike"),
+    ],
+)
+def test_an_open_sweet_spot_has_one_reason(
+    temperatures: list[float], hard: float, means: tuple[float, ...], why: str
+) -> None:
+    run = temperature_result(temperatures, hard, *means)
+    assert sweet_spot_is_3_to_5(run) == "undecided"
+    assert why_open(run) == why
+    assert why in words("temperature")["why_open"]
+
+
+def test_the_gains_of_a_table_are_said_by_their_verdicts() -> None:
+    rows = [
+        {"gain": 0.002, "gain_ci": 0.001, "verdict": "helps"},
+        {"gain": -0.01, "gain_ci": 0.012, "verdict": "no clear difference"},
+    ]
+    said = gains_by_verdict(rows, ["T = 1", "T = 2"])
+    assert "**helps** at T = 1 (+0.2 ± 0.1)" in said
+    assert "**no clear difference** at T = 2" in said
+    assert "hurts" not in said

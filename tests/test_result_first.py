@@ -17,6 +17,7 @@ from kdcore.experiments.teacher_size import EXPERIMENT, TeacherSizeSettings
 from kdcore.visit.evidence import CLAIMS
 from kdcore.visit.keeping import Kept
 from kdcore.visit.runs import RunLog
+from pages.common import run_words
 from pages.common.lesson import above_its_teacher
 from pages.common.words import words
 from tests.test_course import run
@@ -123,10 +124,11 @@ def test_terms_on_the_first_page_carry_their_explanation_where_they_first_stand(
 def test_runs_are_counted_alike_or_it_is_said_why_not() -> None:
     log = RunLog()
     log.take_in(run())  # started on Takeaways, its question not answered
-    ends = words("the_end")["summary"]["unread"].format(runs=1)
+    which = run_words.by_the_way(log)
+    ends = words("the_end")["summary"]["unread"].format(runs=1, which=which)
     assert ends in [caption.value for caption in opened("the_end", log).caption]
     listed = [caption.value for caption in opened("my_runs", log).caption]
-    assert any(words("my_runs")["unread"].format(runs=1) in said for said in listed)
+    assert any(words("my_runs")["unread"].format(runs=1, which=which) in said for said in listed)
     log.see(1)
     assert ends not in [caption.value for caption in opened("the_end", log).caption]
     told = " ".join(each.value for each in opened("takeaways", log).markdown)

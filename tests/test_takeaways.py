@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -240,6 +240,25 @@ def test_verdicts_are_counted() -> None:
     runs.append(run("factor", "contradicted"))
     assert tally("balance", runs) == {"supported": 2, "contradicted": 1, "undecided": 0}
     assert len(on_claim("balance", runs)) == 3
+
+
+def test_a_run_that_leaves_a_claim_open_takes_nothing_from_those_that_decide_it() -> None:
+    supported, open_run = run("balance", "supported"), run("balance", "undecided")
+    assert overall("balance", [supported, open_run, supported]) == "supported"
+    assert overall("balance", [open_run, run("balance", "contradicted")]) == "contradicted"
+    assert overall("balance", [open_run, open_run]) == "undecided"
+    runs: Any = [supported, open_run, supported]
+    assert run_words.counts("balance", runs) == (
+        "Your 3 runs on it: supported by 2, left open by 1, contradicted by none."
+    )
+    assert run_words.counts("balance", runs[1:2]) == "Your one run on it: not decided."
+
+
+def test_a_single_temperature_says_nothing_of_the_sweet_spot() -> None:
+    two = temperatures([4, 20], [1.0, 2.2], 0.7, 0.8, 0.7)
+    assert list(two.judgements()) == ["temperature"]
+    alone = replace(two, settings=TemperatureSettings(seeds=8, temperatures=(4.0,)))
+    assert alone.judgements() == {}
 
 
 def test_runs_that_disagree_leave_a_claim_undecided() -> None:

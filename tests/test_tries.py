@@ -80,7 +80,11 @@ def outcomes(page: AppTest, name: str) -> list[str]:
 
 
 def tables(page: AppTest) -> list[pd.DataFrame]:
-    return [element.value for element in page.dataframe]
+    """Return the tables of a page with their columns named as in the CSV."""
+    return [
+        element.value.rename(columns=lambda name: name.replace(" ± 95 %", "_ci").replace(" ", "_"))
+        for element in page.dataframe
+    ]
 
 
 def with_column(page: AppTest, column: str) -> pd.DataFrame:

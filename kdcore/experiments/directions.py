@@ -236,9 +236,9 @@ def validity_for_variety(result: AnyResult) -> Judgement:
         {
             "forward": f"{mixes[forward]:g}",
             "reverse": f"{mixes[reverse]:g}",
-            "forward_words": f"{rows[forward]['effective_words']:.0f}",
-            "reverse_words": f"{rows[reverse]['effective_words']:.0f}",
-            "words": words.signed(0),
+            "forward_words": f"{rows[forward]['effective_words']:.1f}",
+            "reverse_words": f"{rows[reverse]['effective_words']:.1f}",
+            "words": words.signed(1),
         },
     )
 

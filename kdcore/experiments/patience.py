@@ -198,7 +198,7 @@ def patient_student(result: AnyResult) -> Judgement:
             "low_temperature": f"{result.settings.low_temperature:g}",
             "longest": f"{result.settings.lengths[-1]:,}",
             "shortest": f"{result.settings.lengths[0]:,}",
-            "impatient": f"{100 * shortest.mean:+.1f} ± {100 * shortest.half_width:.1f}",
+            "impatient": shortest.times(100).signed(1),
         },
         result.interval(soft, "gain"),
     )

@@ -170,13 +170,13 @@ def assistant_helps(result: AnyResult) -> ClaimVerdict:
     small teacher of the assistant's shape, which never met the large one. Contradicted if one of
     these beats it.
     """
-    against = set(_against(result).values())
+    against = set(against_the_detour(result).values())
     if "hurts" in against:
         return "contradicted"
     return "supported" if against == {"helps"} else "undecided"
 
 
-def _against(result: AnyResult) -> dict[int, Verdict]:
+def against_the_detour(result: AnyResult) -> dict[int, Verdict]:
     """Return the verdict on the detour against each other route that has a teacher, by its row.
 
     On the direct route it is the table's, which stands beside it. Against the small teacher the
@@ -195,7 +195,7 @@ def assistant(result: AnyResult) -> Judgement:
     The figure is how much better they are than the better of these, among those that beat them if
     any does; beside it stands the gain over the direct route.
     """
-    against = _against(result)
+    against = against_the_detour(result)
     better = [route for route, said in against.items() if said == "hurts"]
     other = best_row(result.accuracy, better or list(against))
     return Judgement(

@@ -103,8 +103,10 @@ class Result(Generic[S_co, M_co]):
         return Interval(row[column], row[f"{column}_ci"], len(self.seeds))
 
     def judgements(self) -> dict[str, Judgement]:
-        """Return what the run says of each claim that its experiment tests, by the claim's name."""
-        return {claim.name: claim.judge(self) for claim in self.experiment.claims}
+        """Return what the run says of each claim that it tests, by the claim's name."""
+        return {
+            claim.name: claim.judge(self) for claim in self.experiment.claims if claim.bears(self)
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data, as the command line prints it."""

@@ -116,7 +116,7 @@ def subliminal_parts(settings: SubliminalPartsSettings, monitor: Monitor = SILEN
 
 
 def outputs_carry_it(result: AnyResult) -> Judgement:
-    """It is the shared outputs that carry it, not a sameness of the whole network.
+    """Shared outputs alone let it through, and better than a shared body alone.
 
     Supported if a student that shares only its outputs reads digits better than one that shares
     nothing and better than one that shares only its body; contradicted if the shared body does

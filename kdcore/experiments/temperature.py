@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, Pattern, best_row
 from kdcore.data import digits
@@ -151,6 +152,25 @@ def sweet_spot_is_3_to_5(result: AnyResult) -> ClaimVerdict:
     return "supported" if both_sides and set(alike) <= inside else "undecided"
 
 
+def why_open(result: AnyResult) -> Literal["no-help", "one-side", "not-tried", "alike"]:
+    """Say why :func:`sweet_spot_is_3_to_5` is undecided, where it is; the first reason that holds.
+
+    ``"no-help"``: the best T does not clearly help; ``"not-tried"``: none from 3 to 5 was tried;
+    ``"one-side"``: none below or none above was; ``"alike"``: some inside and some outside may both
+    be the best.
+    """
+    rows = result.rows[1:]
+    best, _ = best_temperatures(result)
+    if {row["temperature"]: row["verdict"] for row in rows}[best] != "helps":
+        return "no-help"
+    tried = [row["temperature"] for row in rows]
+    if not any(map(in_sweet_spot, tried)):
+        return "not-tried"
+    if min(tried) >= SWEET_SPOT[0] or max(tried) <= SWEET_SPOT[1]:
+        return "one-side"
+    return "alike"
+
+
 def sweet_spot(result: AnyResult) -> Judgement:
     """Temperature controls softness, and 3 to 5 is its sweet spot: by the temperatures.
 
@@ -185,6 +205,9 @@ EXPERIMENT = Experiment(
     temperature,
     page="temperature",
     named_by=("temperature",),
-    claims=(Claim("temperature", sweet_spot, takeaway=2),),
+    # A single temperature has none to be better than.
+    claims=(
+        Claim("temperature", sweet_spot, 2, bears=lambda run: len(run.settings.temperatures) > 1),
+    ),
     merges_over=("temperatures", "alpha", "teacher_hidden", "seeds", "first_seed"),
 )

@@ -113,10 +113,12 @@ def routes_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
     return _whiskers_figure(names, accuracy, colours, "test accuracy (%)", "%")
 
 
-def pair_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
+def pair_figure(
+    names: Sequence[str], accuracy: Sequence[Interval], x_title: str = "test accuracy (%)"
+) -> Figure:
     """Draw a few accuracies of any kind of network, so in nobody's colour."""
     colours = ["label"] * len(accuracy)
-    return _whiskers_figure(names, accuracy, colours, "test accuracy (%)", "%")
+    return _whiskers_figure(names, accuracy, colours, x_title, "%")
 
 
 def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) -> Figure:

@@ -67,14 +67,16 @@ def tally(name: str, runs: Sequence[Evidence]) -> dict[ClaimVerdict, int]:
 
 
 def overall(name: str, runs: Sequence[Evidence]) -> ClaimVerdict | None:
-    """Return the verdict that all runs on a claim share; undecided where they do not.
+    """Return the verdict that the runs on a claim share; undecided where they contradict.
 
-    ``None`` if no run tests it.
+    A run that leaves the claim open says nothing against those that decide it: that no evidence was
+    found is no evidence. ``None`` if no run tests the claim.
     """
     said = {run.judgements[name].verdict for run in on_claim(name, runs)}
     if not said:
         return None
-    return said.pop() if len(said) == 1 else "undecided"
+    decided = said - {"undecided"}
+    return decided.pop() if len(decided) == 1 else "undecided"
 
 
 def differing_settings(runs: Sequence[Evidence]) -> list[str]:

@@ -79,12 +79,28 @@ def show(
         selection_mode="points",
     )
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(table, hide_index=True, key=f"{key}-table")
+        st.dataframe(readable(table), hide_index=True, key=f"{key}-table", placeholder="–")
 
 
 def table(rows: Sequence[Row], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return rows of an experiment as a table, with all their columns or some."""
     return pd.DataFrame(rows)[list(columns or rows[0])]
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its columns named for people: ``soft_label_entropy`` is a key of the CSV.
+
+    Figures keep their values, so that they can be sorted and copied, to four significant digits.
+    """
+    half_width: str = words("lesson")["table"]["half_width"]
+    names = {
+        name: half_width.format(of=spaced) if ci else spaced
+        for name in map(str, table.columns)
+        for spaced, ci in [(name.removesuffix("_ci").replace("_", " "), name.endswith("_ci"))]
+    }
+    return table.rename(columns=names).map(
+        lambda value: float(f"{value:.4g}") if isinstance(value, float) else value
+    )
 
 
 def percent(value: Interval) -> str:

@@ -26,6 +26,7 @@ from kdcore.experiments.result import (
 )
 from kdcore.figures import add_ghost, live_curves_figure
 from kdcore.settings import TEACHER_HIDDEN, CheckedSettings, Parameter
+from kdcore.statistics import lower_but_not_told_apart, not_told_apart, paired_difference
 from kdcore.take_home import as_script, has_script
 from kdcore.visit.jobs import Job
 from kdcore.visit.runs import summarise
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
     from streamlit.delta_generator import DeltaGenerator
+    from torch import Tensor
 
 #: What every lesson lets a learner change besides its own controls, where its settings have it.
 COMMON = ("student_samples", "seeds")
@@ -182,7 +184,7 @@ class Lesson:
             for name in self._defining
             if name not in BEHIND_THE_SEEDS or not self.controls.is_default(name)
         ]
-        return ", ".join(f"{called.setting(n)} {self.controls.text(n)}" for n in said)
+        return ", ".join(f"{called.setting(n)} {self.controls.text(n) or '–'}" for n in said)
 
     # ---------------------------------------------------------------------------------- run
 
@@ -318,13 +320,17 @@ class Lesson:
 
     # ------------------------------------------------------------------------------ compare
 
-    def compare(self, outcome: str) -> None:
-        """Put the prediction beside the outcome, one of the options' keys, above the charts."""
+    def compare(self, outcome: str, figure: str = "") -> None:
+        """Put the prediction beside the outcome, one of the options' keys, above the charts.
+
+        ``figure`` says in words the figure that answers the page's question: that of the first
+        claim that the run tests, unless given.
+        """
         with self._verdict_place:
             self.step(3, "compare")
-            self._compare(outcome)
+            self._compare(outcome, figure or self._deciding_figure())
 
-    def _compare(self, outcome: str) -> None:
+    def _compare(self, outcome: str, figure: str) -> None:
         text = self._shared["compare"]
         outcomes = {o["key"]: o["text"] for o in self.words["predict"]["options"]}
         said = self.controls["prediction"]
@@ -343,7 +349,6 @@ class Lesson:
             visit.runs().predict(run.number, predicted, outcomes[outcome])
             visit.note_link(self.controls.page, run.number if predicted else None)
             frame.finish(self.controls.page)
-        figure = self._deciding_figure()
         with st.container(key="compare", border=True, gap="xsmall"):
             for column, caption, kind in zip(
                 st.columns(2),
@@ -389,7 +394,7 @@ class Lesson:
             return
         was, said = before
         changed = [n for n in was if was[n] != self.controls.text(n)]
-        settings = ", ".join(f"{self.controls.label(n)} {was[n]}" for n in changed)
+        settings = ", ".join(f"{self.controls.label(n)} {_readable(was[n])}" for n in changed)
         st.caption(self._shared["compare"]["before"].format(settings=settings, figure=said))
 
     def _offer_other_settings(self, said: str, is_about_this: bool) -> None:
@@ -424,6 +429,8 @@ class Lesson:
             text["source"],
             judged.verdict,
             verdict_of(judged.verdict, result),
+            # What nobody has published as such is not said in the field's name.
+            self._shared["claim"]["label_ours"] if text.get("ours") else None,
         )
         st.markdown(text[judged.verdict].format(**filled))
 
@@ -475,7 +482,8 @@ class Lesson:
             n for n in values if self.controls.text_of(n, values[n]) != self.controls.text_of(n)
         ]
         return ", ".join(
-            f"{self.controls.label(n)} {self.controls.text_of(n, values[n])}" for n in changed
+            f"{self.controls.label(n)} {_readable(self.controls.text_of(n, values[n]))}"
+            for n in changed
         )
 
     def step(self, number: int, name: str) -> None:
@@ -492,11 +500,49 @@ def above_its_teacher(result: AnyResult) -> str:
         return ""
     row = result.rows[place]
     condition = summarise(result).conditions[place]
-    return str(words("lesson")["run"]["above_teacher"]).format(
+    text = words("lesson")["run"]
+    said = str(text["above_teacher"]).format(
         condition=called.condition(condition, result.name),
         student=charts.percent(result.interval(row)),
         teacher=f"{100 * row['teacher_accuracy']:.1f} %",
     )
+    # Where α is 0 here, or was compared, the answer stands on the page already.
+    alpha = row.get("alpha", getattr(result.settings, "alpha", 0.0))
+    compared = 0.0 in getattr(result.settings, "alphas", ())
+    return said + (str(text["above_teacher_alpha"]) if alpha and not compared else "")
+
+
+def why_lower_is_alike(accuracy: Tensor, names: Sequence[str]) -> str:
+    """Explain a condition marked as good as the best that lies below one marked worse, if any does.
+
+    ``accuracy`` is ``[S, C]``, with a name for each condition.
+    """
+    if (found := lower_but_not_told_apart(accuracy)) is None:
+        return ""
+    best, _ = not_told_apart(accuracy)
+    lower, higher = found
+    behind = [paired_difference(accuracy[:, i], accuracy[:, best]) for i in found]
+    lower_gap, higher_gap = (charts.points(gap.mean, gap.half_width) for gap in behind)
+    return " " + str(words("lesson")["run"]["lower_but_alike"]).format(
+        lower=names[lower],
+        higher=names[higher],
+        best=names[best],
+        lower_gap=lower_gap,
+        higher_gap=higher_gap,
+    )
+
+
+def gains_by_verdict(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Say at which of a table's conditions teaching helps, where it hurts, and where it is open."""
+    text = words("lesson")["run"]["gains"]
+    said: dict[str, list[str]] = {verdict: [] for verdict in text["verdicts"]}
+    for row, name in zip(rows, names, strict=True):
+        gain = charts.points(row["gain"], row["gain_ci"])
+        said[row["verdict"]].append(text["one"].format(name=name, gain=gain))
+    parts = [
+        text["verdicts"][verdict].format(which=", ".join(w)) for verdict, w in said.items() if w
+    ]
+    return str(text["line"]).format(parts="; ".join(parts))
 
 
 def bring_into_view(css_class: str, key: str) -> None:
@@ -574,7 +620,8 @@ def _not_shown(result: AnyResult, controls: Controls) -> dict[str, str]:
     known: dict[str, Parameter] = {
         name: parameter
         for name, parameter in type(result.settings).parameters().items()
-        if name not in (*COMMON, *BEHIND_THE_SEEDS)
+        # Another repetition of a measurement is no other setting.
+        if name not in (*COMMON, *BEHIND_THE_SEEDS, "repeat")
     }
     shown = {name for name in known if name in controls}
     if hasattr(result.settings, "teacher_hidden"):  # fixed for all runs of some experiments
@@ -585,6 +632,13 @@ def _not_shown(result: AnyResult, controls: Controls) -> dict[str, str]:
         for name, value in values.items()
         if value and not (name in shown and controls.text(name) == value)
     }
+
+
+def _readable(written: str) -> str:
+    """Write the text of a setting for people: thousands apart, and a dash where there is none."""
+    if written.isdigit() and len(written) > 4:
+        return f"{int(written):,}"
+    return called.value(written)
 
 
 def _as_control(each: Control | Parameter) -> Control:

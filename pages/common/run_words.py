@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kdcore.claims import Judgement
 from kdcore.experiments import EXPERIMENTS
+from kdcore.visit.evidence import tally
 from kdcore.visit.runs import Condition, Run
 from kdcore.words import settings_words
 from pages.common import charts
@@ -79,6 +80,22 @@ def judgement(judged: Judgement) -> dict[str, str]:
     if judged.gain is not None:
         said["gain"] = charts.points(judged.gain.mean, judged.gain.half_width)
     return said
+
+
+def counts(name: str, runs: Sequence[Run]) -> str:
+    """Say how many of the runs on a claim support it, contradict it, and leave it open."""
+    text, counted = words("takeaways")["verdicts"], tally(name, runs)
+    total = sum(counted.values())
+    if total == 1:
+        (verdict,) = (said for said, count in counted.items() if count)
+        return str(text["counts"]["one"].format(verdict=text[verdict]))
+    parts = {said: str(count or text["counts"]["none"]) for said, count in counted.items()}
+    return str(text["counts"]["many"].format(runs=total, **parts))
+
+
+def by_the_way(runs: Iterable[Run]) -> str:
+    """Name the experiments of the runs that were made by the way, each once."""
+    return ", ".join(dict.fromkeys(experiment(run) for run in runs if not run.seen))
 
 
 def words_of_claim(experiment: str, claim: str) -> dict[str, Any]:
