@@ -13,6 +13,7 @@ from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
 from kdcore.settings import ASSISTANT_LABELS
 from kdcore.statistics import not_told_apart
 from pages.common import charts
+from pages.common import run_words as called
 from pages.common.lesson import Lesson, show_code
 from pages.common.widgets import Named, Toggle
 from pages.common.words import words as words_of
@@ -120,7 +121,8 @@ def show_assistant() -> None:
     (row,) = (row for row in result.rows if row["route"] == "via-assistant")
     st.markdown(
         text["sentence"].format(
-            verdict=row["verdict"], gain=charts.points(row["gain"], row["gain_ci"])
+            verdict=called.verdict(row["verdict"]),
+            gain=charts.points(row["gain"], row["gain_ci"]),
         )
     )
     lesson.claims(result)

@@ -7,6 +7,7 @@ from typing import Any
 
 from kdcore.claims import Judgement
 from kdcore.experiments import EXPERIMENTS
+from kdcore.statistics import Verdict
 from kdcore.visit.runs import Condition, Run
 from kdcore.words import settings_words
 from pages.common import charts
@@ -79,6 +80,11 @@ def judgement(judged: Judgement) -> dict[str, str]:
     if judged.gain is not None:
         said["gain"] = charts.points(judged.gain.mean, judged.gain.half_width)
     return said
+
+
+def verdict(said: Verdict) -> str:
+    """Write what is said of a paired difference."""
+    return str(words("lesson")["verdicts"][said])
 
 
 def words_of_claim(experiment: str, claim: str) -> dict[str, Any]:
