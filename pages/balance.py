@@ -94,8 +94,11 @@ def show_map() -> None:
         charts.table(rows),
         text["alternative"].format(
             cells="; ".join(
-                f"teacher saw {cell.teacher_labels}, {100 * cell.label_noise:.0f} % wrong: "
-                f"{alpha_range(cell)}"
+                text["cell"].format(
+                    labels=cell.teacher_labels,
+                    wrong=f"{100 * cell.label_noise:.0f} %",
+                    alphas=alpha_range(cell),
+                )
                 for cell in best_map.cells
             )
         ),

@@ -22,6 +22,7 @@ from kdcore.experiments.result import AnyResult
 from kdcore.figures import gains_figure, targets_figure
 from kdcore.statistics import Interval, Verdict
 from pages.common import charts, digit_images
+from pages.common import run_words as called
 from pages.common.lesson import Lesson
 from pages.common.widgets import Named
 
@@ -47,7 +48,7 @@ def in_words(name: str, gain: Interval, said: Verdict) -> str:
     return words["gain"]["line"].format(
         name=name,
         gain=charts.points(gain.mean, gain.half_width),
-        verdict=words["gain"][said],
+        verdict=called.verdict(said),
     )
 
 

@@ -19,6 +19,7 @@ from kdcore.figures import accuracy_figure, curves_figure, gains_figure, project
 from kdcore.settings import ALPHA, GENERATIONS, HINT_WEIGHT, TEMPERATURE, Number, Parameter
 from kdcore.statistics import not_told_apart
 from pages.common import charts, diagrams
+from pages.common import run_words as called
 from pages.common.lesson import Lesson
 from pages.common.widgets import Control, Named
 
@@ -85,7 +86,8 @@ def show_comparison(result: AnyResult) -> None:
         charts.table(result.rows),
         text["alternative"].format(
             gains="; ".join(
-                f"{label} {charts.points(row['gain'], row['gain_ci'])}: {row['verdict']}"
+                f"{label} {charts.points(row['gain'], row['gain_ci'])}: "
+                f"{called.verdict(row['verdict'])}"
                 for label, row in zip(labels, ways, strict=True)
             )
         ),
@@ -311,7 +313,7 @@ def show_verdict(result: AnyResult) -> None:
     """Say what the last row gains over hard labels."""
     row = result.rows[-1]
     gain = charts.points(row["gain"], row["gain_ci"])
-    st.markdown(each["verdict"].format(verdict=row["verdict"], gain=gain))
+    st.markdown(each["verdict"].format(verdict=called.verdict(row["verdict"]), gain=gain))
 
 
 def show_sentence(text: dict[str, Any], result: AnyResult) -> None:
@@ -322,9 +324,9 @@ def show_sentence(text: dict[str, Any], result: AnyResult) -> None:
     together = each["together"].format(comparisons=judged)
     st.markdown(
         text["sentence"].format(
-            verdict=row["verdict"],
+            verdict=called.verdict(row["verdict"]),
             gain=charts.points(row["gain"], row["gain_ci"]),
-            ensemble_verdict=row["ensemble_verdict"],
+            ensemble_verdict=called.verdict(row["ensemble_verdict"]),
             ensemble_gain=charts.points(row["ensemble_gain"], row["ensemble_gain_ci"]),
         )
         + together

@@ -39,6 +39,7 @@ from kdcore.practice.latency import (
 from kdcore.practice.published import System, published_systems
 from kdcore.settings import STUDENT_HIDDEN
 from pages.common import charts, take_home, visit
+from pages.common import run_words as called
 from pages.common.lesson import Lesson
 from pages.common.widgets import control_of
 
@@ -240,7 +241,7 @@ def show_size(result: AnyResult) -> None:
                         parameters=f"{hard['parameters']:,}",
                         hard=charts.percent(result.interval(hard)),
                         distilled=charts.percent(result.interval(distilled)),
-                        verdict=distilled["verdict"],
+                        verdict=called.verdict(distilled["verdict"]),
                     )
                     for hard, distilled in zip(rows[::2], rows[1::2], strict=True)
                 ),

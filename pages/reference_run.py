@@ -75,7 +75,10 @@ def show_best(faults: Faults, settings: FaultsSettings) -> None:
         charts.table([{text["x"]: r, text["y"]: n} for r, n in zip(rows, counts, strict=True)]),
         text["alternative"].format(
             seeds=seeds,
-            counts=", ".join(f"{r}: {n:g} times" for r, n in zip(rows, counts, strict=True)),
+            counts=", ".join(
+                text["count"].format(row=r, times=f"{n:g}")
+                for r, n in zip(rows, counts, strict=True)
+            ),
         ),
         key="best",
     )
@@ -151,7 +154,10 @@ def show_layers(faults: Faults) -> None:
         charts.table([vars(layer) | {"shape": str(layer.shape)} for layer in faults.layers]),
         text["alternative"].format(
             layers=", ".join(
-                f"layer {layer.layer}: {100 * layer.change_norm / layer.initial_norm:.0f} %"
+                text["layer"].format(
+                    number=layer.layer,
+                    change=f"{100 * layer.change_norm / layer.initial_norm:.0f} %",
+                )
                 for layer in faults.layers
             )
         ),

@@ -13,6 +13,7 @@ from kdcore.figures import accuracy_figure, entropy_points_figure, routes_figure
 from kdcore.settings import ASSISTANT_LABELS, TEACHER_HIDDEN
 from kdcore.statistics import not_told_apart
 from pages.common import charts
+from pages.common import run_words as called
 from pages.common.lesson import Lesson, show_code, why_lower_is_alike
 from pages.common.widgets import Named, Toggle
 from pages.common.words import words as words_of
@@ -143,9 +144,9 @@ def show_assistant() -> None:
     settings = result.settings
     st.markdown(
         text["sentence"].format(
-            verdict=direct[1],
+            verdict=called.verdict(direct[1]),
             gain=charts.points(direct[0].mean, direct[0].half_width),
-            small_verdict=small[1],
+            small_verdict=called.verdict(small[1]),
             small_gain=charts.points(small[0].mean, small[0].half_width),
             teacher=TEACHER_HIDDEN.format(settings.teacher_hidden),
             epochs=settings.teacher_epochs,

@@ -7,6 +7,7 @@ from typing import Any
 
 from kdcore.claims import Judgement
 from kdcore.experiments import EXPERIMENTS
+from kdcore.statistics import Verdict
 from kdcore.visit.evidence import tally
 from kdcore.visit.runs import Condition, Run
 from kdcore.words import settings_words
@@ -96,6 +97,11 @@ def counts(name: str, runs: Sequence[Run]) -> str:
 def by_the_way(runs: Iterable[Run]) -> str:
     """Name the experiments of the runs that were made by the way, each once."""
     return ", ".join(dict.fromkeys(experiment(run) for run in runs if not run.seen))
+
+
+def verdict(said: Verdict) -> str:
+    """Write what is said of a paired difference."""
+    return str(words("lesson")["verdicts"][said])
 
 
 def words_of_claim(experiment: str, claim: str) -> dict[str, Any]:
