@@ -70,6 +70,11 @@ class DirectionsSettings(WritingSettings):
     def work(self) -> float:
         return self.teachers_work() + self.student_work(self.student_hidden, len(self.mixes))
 
+    @property
+    def own_bytes(self) -> int:
+        """Measured: what is computed of all whole words, exactly."""
+        return 4 * 2**20
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DirectionsMeasured(Measured):

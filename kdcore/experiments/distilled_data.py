@@ -69,6 +69,11 @@ class DistilledDataSettings(Settings):
         invented = self.training_work(DISTILLED_DATA_HIDDEN, starts, IMPROVEMENTS * seen)
         return invented + self.student_work(DISTILLED_DATA_HIDDEN, 1)
 
+    @property
+    def own_bytes(self) -> int:
+        """Measured: the steps of each seed's students, to go back through."""
+        return int(1.5 * 2**20)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DistilledDataMeasured(Measured):

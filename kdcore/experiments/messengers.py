@@ -46,7 +46,7 @@ class MessengersSettings(Settings):
     @property
     def own_bytes(self) -> int:
         """Each seed's inputs of every kind: drawn, laid together, and what is said of them."""
-        return 2 * BYTES_A_NUMBER * len(NOISES) * NOISE_IMAGES * self.inputs
+        return 10 * BYTES_A_NUMBER // 4 * len(NOISES) * NOISE_IMAGES * self.inputs
 
 
 def messengers(settings: MessengersSettings, monitor: Monitor = SILENT) -> Measured:

@@ -119,7 +119,7 @@ class OnPolicySettings(Settings):
 
     def memory(self) -> float:
         # Measured: what a seed's drawings take, and its students on them.
-        return LEAST_RUN_BYTES + 2 * 2**20 * self.seeds
+        return LEAST_RUN_BYTES + 6 * 2**20 * self.seeds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

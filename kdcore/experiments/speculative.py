@@ -58,6 +58,11 @@ class SpeculativeSettings(WritingSettings):
         students = self.student_work(self.student_hidden, len(DRAFTS))
         return self.teachers_work() + students + checking
 
+    @property
+    def own_bytes(self) -> int:
+        """Measured: what is computed of all whole words, and the texts."""
+        return 4 * 2**20
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SpeculativeMeasured(Measured):

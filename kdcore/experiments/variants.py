@@ -71,6 +71,11 @@ class VariantsSettings(Settings):
             + 3.0 * regressor * self.seeds * self.student_samples
         )
 
+    @property
+    def own_bytes(self) -> int:
+        """Measured: each seed's hints, relations and peers."""
+        return 6 * 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Learned:

@@ -95,7 +95,7 @@ class WithoutDataSettings(Settings):
     @property
     def own_bytes(self) -> int:
         """Each seed's inputs of every kind: drawn, laid together, and what is said of them."""
-        return 2 * BYTES_A_NUMBER * len(INPUTS) * self.inputs_seen * self.inputs
+        return 9 * BYTES_A_NUMBER // 4 * len(INPUTS) * self.inputs_seen * self.inputs
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
