@@ -13,7 +13,13 @@ function reach() {
   }
 }
 
-export default function () {
+/** The page that was on the screen last: another one begins at its top. */
+let last = "";
+
+/** @param {{ data: { page: string } }} component */
+export default function ({ data }) {
+  if (last && last !== data.page) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+  last = data.page;
   let waiting = 0;
   const soon = () => {
     waiting ||= window.setTimeout(() => {

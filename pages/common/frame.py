@@ -65,7 +65,7 @@ def page(name: str) -> dict[str, Any]:
     text = words(name)
     st.html(f"<style>{_style()}</style>")
     with st.container(key="reach-place"):
-        component("reach")(key="reach", data={})
+        component("reach")(key="reach", data={"page": name})
     presenting.show()
     _leave_for(name)
     # Drawn again when a run arrives; so what has the key stays, and what is in it is replaced.

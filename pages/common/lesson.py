@@ -35,7 +35,7 @@ from pages.common import answer, cards, charts, frame, glossary, jobs, visit
 from pages.common import run_words as called
 from pages.common.answer import Answer
 from pages.common.components import component
-from pages.common.widgets import Control, Controls, control_of, note
+from pages.common.widgets import Control, Controls, Toggle, control_of, note
 from pages.common.words import words
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Lesson:
             if behind:
                 show_seeds(self.controls)
         self._defining = [control.name for control in (*shown, *behind)]
+        self._switches = [control.name for control in more if isinstance(control, Toggle)]
         self.controls.write_address()
 
     def settings(self, **fixed: Any) -> Any:
@@ -359,7 +360,8 @@ class Lesson:
                 with column, st.container(gap=None):
                     st.caption(caption)
                     st.markdown(kind)
-            met = text["right" if said == outcome else "wrong"] if said in outcomes else ""
+            # Of what was predicted for other settings this run says nothing.
+            met = text["right" if said == outcome else "wrong"] if is_about_this else ""
             decided = text["figure"].format(figure=figure) if figure else ""
             if met or decided:
                 st.markdown(f"{met} {decided}")
@@ -471,8 +473,11 @@ class Lesson:
                     st.caption(self._shared["sets"].format(settings=self._changes(idea["set"])))
 
     def _try(self, values: Mapping[str, Any]) -> None:
-        """Set what is to be tried, from the defaults on: tries do not leak into each other."""
-        self.controls.reset(("prediction",))
+        """Set what is to be tried, from the defaults on: tries do not leak into each other.
+
+        What the learner has switched on besides stays.
+        """
+        self.controls.reset(("prediction", *self._switches))
         self.controls.set(values)
         st.session_state[self.controls.key("bring")] = True
 
@@ -547,8 +552,11 @@ def gains_by_verdict(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
 
 def bring_into_view(css_class: str, key: str) -> None:
     """Scroll to what has a class, once, if the session says so under a key."""
-    wanted = st.session_state.pop(key, False)
-    component("bring")(key=f"{key}-component", data={"where": css_class if wanted else ""})
+    wanted, times = st.session_state.pop(key, False), f"{key}-times"
+    # Counted: a browser does nothing where it is told once more what it was told before.
+    count = st.session_state[times] = st.session_state.get(times, 0) + bool(wanted)
+    where = css_class if wanted else ""
+    component("bring")(key=f"{key}-component", data={"where": where, "times": count})
 
 
 def show_code(
