@@ -11,6 +11,7 @@ from tests.browser.conftest import CHART, GoOn, wait_for_rest
 from tests.browser.test_lessons import FEW, figures, wait_for_result
 
 TEXT = words("four_ways")
+NAMES = TEXT["experiments"]["variants"]["values"]
 VARIANTS = ("response", "feature", "self", "online")
 VERDICT = re.compile(r"(helps|hurts|no clear difference), [+−]\d+\.\d ± \d+\.\d points")
 
@@ -37,7 +38,7 @@ def the_comparison_names_every_way_with_its_verdict(page: Page) -> None:
     (gains,) = [text for text in figures(page) if text.startswith("Paired gains")]
     for variant in (*VARIANTS, "dkd", "rkd", "ensemble"):
         assert re.search(
-            re.escape(TEXT["names"][variant]) + r" [+−]\d+\.\d ± \d+\.\d: (helps|hurts|no clear)",
+            re.escape(NAMES[variant]) + r" [+−]\d+\.\d ± \d+\.\d: (helps|hurts|no clear)",
             gains,
         )
 
