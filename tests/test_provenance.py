@@ -54,6 +54,12 @@ def test_a_verdict_names_how_long_its_students_trained() -> None:
     assert "samples" not in verdict_of("supported", run_of("reference"))
 
 
+def test_where_no_digit_is_read_no_test_images_are_named() -> None:
+    for name in ("reference-faults", "words", "on-policy"):
+        assert "test images" not in provenance_of(run_of(name)), name
+    assert "897 test images" in provenance_of(run_of("lab"))
+
+
 def test_seeds_and_split_are_said_where_they_are_not_the_usual_ones() -> None:
     usual, other = (provenance_of(run_of("lab", **c)) for c in ({}, {"first_seed": 7, "split": 2}))
     assert "seeds from" not in usual
