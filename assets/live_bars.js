@@ -96,8 +96,8 @@ function buildRows(view, data) {
   for (let c = 0; c < data.classes; c++) axis.append(element("div", { class: "column" }, String(c)));
   // A hard label knows no temperature.
   const moves = data.rows.some((row) => row.who !== "label" && row.temperature === null);
-  const at = element("div", { class: `head at${moves ? "" : " still"}` }, "T = ",
-    element("strong", { class: "temperature" }));
+  const at = element("div", { class: "head at" }, "T = ", element("strong", { class: "temperature" }));
+  at.classList.toggle("still", !moves);
   rows.append(element("div", { class: "row" }, at, axis));
 }
 

@@ -145,7 +145,7 @@ def test_what_a_list_does_not_offer_is_not_taken(
 ) -> None:
     asked: list[Any] = []
 
-    def ask(_: Any, settings: Callable[[], Any], *__: Any) -> Answer[Any, Any]:
+    def ask(_: Any, settings: Callable[[], Any], *__: Any, **___: Any) -> Answer[Any, Any]:
         asked.append(settings())
         return Answer(None)
 

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kdcore import distillation, losses
-from kdcore.experiments import playground
-from kdcore.store import BoundedStore
+from kdcore import losses
+from kdcore.store import clear_all
 from pages.common import answer, lesson
 from pages.common.answer import Answer
 from pages.common.widgets import Controls, Toggle
@@ -89,9 +88,7 @@ def open_page(name: str, monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setattr(lesson, "show_code", show_code)
     monkeypatch.setattr(inspect, "getsource", getsource)
     monkeypatch.setattr(Controls, "__getitem__", value)
-    # A teacher that is remembered is not trained again.
-    monkeypatch.setattr(distillation, "_teachers", BoundedStore(capacity=16))
-    monkeypatch.setattr(playground, "_teachers", BoundedStore(capacity=16))
+    clear_all()  # what is remembered is not trained again
     page = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True
     page.query_params["seeds"] = "5"
