@@ -2,7 +2,8 @@
 
 A method gets a :class:`Task` and returns the students that it trained. To add one, write its
 loss in :mod:`~kdcore.losses`, a function here with its paper in the docstring, and an entry in
-:data:`METHODS`; the comparison of all methods then trains it, too.
+:data:`METHODS`; the comparison of all methods then trains it, too. What a learner calls it stands
+in ``assets/lessons/en/four_ways.toml``.
 """
 
 from __future__ import annotations
