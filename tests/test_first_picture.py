@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from html import unescape
 
@@ -14,6 +13,7 @@ from kdcore.views.pictures import picture
 from kdcore.words import words
 from pages.common.first_picture import FirstPicture
 from pages.common.live_bars import FIRST_DIGIT
+from tests import apart
 
 PAGE = '<html><body><div id="root"></div></body></html>'
 
@@ -38,7 +38,7 @@ def asked(
 
     headers = [(b"accept-encoding", b"gzip"), (b"if-none-match", b"x"), (b"accept", b"text/html")]
     scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
-    asyncio.run(FirstPicture(app)({**scope, "query_string": query.encode()}, receive, send))
+    apart.run(FirstPicture(app)({**scope, "query_string": query.encode()}, receive, send))
     fields = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], fields, body.decode(), heard

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from pages.common import guard
 from pages.common.guard import MOST_OF_ALL, MOST_OF_ONE, Headers, UploadBounds, is_full
+from tests import apart
 
 Files = dict[str, dict[str, Any]]
 
@@ -36,7 +36,7 @@ def asked(method: str, path: str) -> tuple[int, Fields]:
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": []}
-    asyncio.run(Headers(UploadBounds(answer))(scope, receive, send))
+    apart.run(Headers(UploadBounds(answer))(scope, receive, send))
     return sent[0]["status"], Fields(raw=sent[0]["headers"])
 
 
