@@ -1,4 +1,4 @@
-"""Runs a coroutine where no event loop runs: the browser's tests leave theirs in the main thread."""
+"""Runs a coroutine in a thread of its own: the browser's tests leave a loop running in theirs."""
 
 from __future__ import annotations
 
