@@ -27,8 +27,7 @@ from kdcore.visit.keeping import (
 )
 from kdcore.visit.runs import Condition, Run, RunLog, Summary, identity_of
 from kdcore.words import Refusal
-from pages.common import answer, course
-from pages.common.answer import Answer
+from pages.common import course
 from pages.common.words import words
 from tests.test_runs import NOON
 from tests.test_visit import PAGES, opened
@@ -185,28 +184,6 @@ def test_every_page_has_a_place_of_its_own_and_the_way_leads_through_all() -> No
     assert walked == [entry.name for entry in listed]
     assert walked[:2] == ["start", "lab"]
     assert walked[-1] == "the_end"
-
-
-def test_the_whole_course_is_walked_by_what_stands_at_the_foot_of_each_page(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(answer, "ask", lambda *_, **__: Answer(None))
-    page = AppTest.from_file(str(PAGES.parent / "door.py"), default_timeout=300).run()
-    names = [entry.name for entry in course.pages()]
-    done = words("frame")["way"]["done"]
-    for at, name in enumerate(names):
-        assert not page.exception
-        assert page.title[0].value == words(name)["title"]
-        neighbours = [*names[max(at - 1, 0) : at], *names[at + 1 : at + 2]]
-        foot = [link.proto for link in page.main.get("page_link")][-len(neighbours) :]
-        assert [link.page for link in foot] == neighbours
-        way = [link.proto for link in page.sidebar.get("page_link")]
-        ticked = [link.page for link in way if done in link.label]
-        assert ticked == [left for left in names[:at] if not course.is_lesson(left)]
-        page._page_hash = foot[-1].page_script_hash  # what a click on it asks for
-        del page.session_state["frame.navigated"]
-        page.run()
-    assert page.title[0].value == words(names[-2])["title"]
 
 
 def test_a_chapter_is_one_piece_of_the_way() -> None:

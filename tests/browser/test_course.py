@@ -26,17 +26,15 @@ def in_the_way(page: Page, name: str) -> str:
 #: Lessons that are predicted and run on the way; the others are passed by.
 ANSWERED = {"temperature": "low", "dark_knowledge": "order"}
 RELOADED = "unseen_digit"
-#: Where the walk goes on by an address: what is left out is walked in ``tests/test_course.py``.
-JUMPS = {"patience": RELOADED, "four_ways": "my_runs"}
 
 
-def test_the_course_is_walked_and_a_reload_in_the_middle_loses_nothing(
+def test_the_whole_course_is_walked_and_a_reload_in_the_middle_loses_nothing(
     app: str, visit: Visit
 ) -> None:
     page = visit(app)
+    ticked = set()
     names = [entry.name for entry in course.pages()]
-    name, ticked = names[0], set()
-    while name != names[-1]:
+    for name in names:
         heading(page, name)
         if name in ANSWERED:
             # By a small run: what is looked at does not depend on how long a network has trained.
@@ -51,21 +49,17 @@ def test_the_course_is_walked_and_a_reload_in_the_middle_loses_nothing(
             page.wait_for_function(kept, arg="dark-knowledge-lab.visit")
             page.reload()
             heading(page, name)
-        if name in JUMPS:
-            name = JUMPS[name]
-            page.evaluate(GO, f"{app}/{name}?v=1&{FEW}&prediction=")
-        else:
-            name = names[names.index(name) + 1]
+        if name != names[-1]:
+            following = names[names.index(name) + 1]
             # The foot of the page before may still stand there: the way on names where it leads.
             onwards = page.locator(".st-key-way-next a")
-            onwards.filter(has_text=words(name)["menu"]).click()
-    heading(page, name)
+            onwards.filter(has_text=words(following)["menu"]).click()
     text = words("the_end")
     expect(page.get_by_text(text["predictions"]["heading"])).to_be_visible()
-    for answered, key in ANSWERED.items():
-        expect(page.get_by_test_id("stTable")).to_contain_text(words_of(answered, key))
-    for each in names[:-1]:
-        assert ("✓" in in_the_way(page, each)) == (each in ticked), each
+    for name, key in ANSWERED.items():
+        expect(page.get_by_test_id("stTable")).to_contain_text(words_of(name, key))
+    for name in names[:-1]:
+        assert ("✓" in in_the_way(page, name)) == (name in ticked), name
     the_whole_course_is_in_view_at_800_pixels(page)
     page.locator(".st-key-way-previous a").click()
     heading(page, names[-2])
