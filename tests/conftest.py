@@ -1,4 +1,4 @@
-"""One thread for every test: on few cores, threads that wait for each other cost the most."""
+"""What all tests share: who runs which, one thread each, pages that are opened cheaply."""
 
 from __future__ import annotations
 
@@ -6,17 +6,78 @@ import functools
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# NumPy reads it when it is first imported, and PyTorch imports NumPy.
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+HERE = Path(__file__).parent
+
+# On few cores, threads that wait for each other cost the most. NumPy reads it when it is first
+# imported, and PyTorch imports NumPy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import torch
-
-torch.set_num_threads(1)
 # No test pays for what another might need.
 os.environ.setdefault("KDCORE_AHEAD", "0")
+
+# --------------------------------------------------------------------------------- who runs which
+
+#: What takes longest, longest first: begun last, one of these would be what all others wait for.
+LONGEST = (
+    *("tries", "experiments_lessons", "experiments_variants", "cluster", "claims_both_ways"),
+    *("grid", "broken", "experiments_language", "take_home", "house", "command_line", "outside"),
+)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one process more than there are cores: a test that waits for its page needs none."""
+    if hasattr(os, "sched_getaffinity"):
+        return 1 + len(os.sched_getaffinity(0))
+    return 1 + (os.cpu_count() or 1)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let a process take a file at a time: what its tests share is there once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            """Return what a test is in one piece with."""
+            file = nodeid.split("::")[0]
+            if "/browser/" not in file:
+                return file
+            # One browser for two processes: what the second one would cost to begin with is more
+            # than what is waited for the first.
+            return f"browser {browser.index(Path(file).name) % ((self.numnodes + 1) // 2)}"
+
+    browser = sorted(path.name for path in (HERE / "browser").glob("test_*.py"))
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Bring what takes long to the front: first the browser's tests, then the longest files."""
+    if not hasattr(config, "workerinput"):
+        return  # one process alone takes them as they come
+    order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(
+        key=lambda item: ("browser" not in item.path.parts, order.get(item.path.stem, len(order)))
+    )
+
+
+# --------------------------------------------------------------------------- what costs everybody
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Let every test compute in one thread."""
+    # Only here: pytest's first process, which starts the others, has no use for PyTorch.
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ import pytest
 
 from kdcore.experiments import balance
 from kdcore.experiments.result import Run, teacher_samples
+from kdcore.methods import METHODS
 from kdcore.visit import jobs
 
 #: What most experiments have of it.
@@ -23,6 +24,19 @@ FEW: dict[str, Any] = LITTLE | {
     "map_teacher_labels": (60,),
     "map_label_noise": (0.0, 0.4),
 }
+
+#: The method that costs three times as much as all others together: it compares each image of a
+#: batch with each other one.
+DEAR = "rkd"
+
+
+@contextmanager
+def only(*names: str) -> Iterator[None]:
+    """Compare some of the methods."""
+    some = {name: method for name, method in METHODS.items() if name in names}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kdcore.experiments.variants.METHODS", some)
+        yield
 
 
 def as_small_as_can_be(settings: Any, values: Mapping[str, Any] = FEW) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 from kdcore.data import LabelledImages, digits, few_labels
@@ -19,13 +19,21 @@ def rows_of(images: LabelledImages) -> list[tuple[float, ...]]:
     return [tuple(row) for row in table.tolist()]
 
 
+@pytest.fixture(scope="module")
+def theirs() -> Any:
+    """The digits as scikit-learn has them."""
+    # Only here: it takes a second, and every process that runs tests reads the head of this file.
+    from sklearn.datasets import load_digits
+
+    return load_digits()
+
+
 @pytest.fixture
 def labels() -> Tensor:
     return digits().training.labels
 
 
-def test_the_digits_are_scikit_learns_digits() -> None:
-    theirs = load_digits()
+def test_the_digits_are_scikit_learns_digits(theirs: Any) -> None:
     expected = np.column_stack([theirs.data, theirs.target]).tolist()
     ours = rows_of(digits().training) + rows_of(digits().test)
     assert Counter(ours) == Counter(tuple(row) for row in expected)
@@ -54,8 +62,7 @@ def test_no_image_is_both_for_training_and_for_testing() -> None:
     assert not set(rows_of(digits().training)) & set(rows_of(digits().test))
 
 
-def test_the_split_is_a_draw_not_the_first_images_of_each_class() -> None:
-    theirs = load_digits()
+def test_the_split_is_a_draw_not_the_first_images_of_each_class(theirs: Any) -> None:
     first_of_each_class = {
         (*theirs.data[row], float(label))
         for label in range(10)

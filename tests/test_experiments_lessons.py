@@ -158,7 +158,7 @@ def test_with_all_labels_there_is_nothing_to_gain(confident_teachers: Teachers) 
 
 # --------------------------------------------------------------------------------- teacher size
 
-SIZES = TeacherSizeSettings(teachers=((8,), (64,), (512, 256, 128)))
+SIZES = TeacherSizeSettings(teachers=((8,), (64,), (128, 128, 128)))
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def test_teachers_of_all_sizes_are_one_stage_of_the_progress(
 # ------------------------------------------------------------------------------------ assistant
 
 
-ROUTES = ProgressiveSettings(seeds=12)
+ROUTES = ProgressiveSettings(seeds=8)
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kdcore.experiments.result import Run
+from kdcore.methods import METHODS
 from kdcore.visit.runs import RunLog
 from pages.common import course
 from pages.common.words import words
-from tests.small import short_lessons
+from tests.small import DEAR, only, short_lessons
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 TRIES = [
@@ -42,7 +43,11 @@ def teachers_are_soon_trained() -> Iterator[None]:
             settings = replace(settings, teacher_epochs=SHORT)
         return make(run, settings, *monitor)
 
-    with pytest.MonkeyPatch.context() as patch, short_lessons(SHORT):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        short_lessons(SHORT),
+        only(*METHODS.keys() - {DEAR}),
+    ):
         patch.setattr(Run, "__call__", sooner)
         yield
 

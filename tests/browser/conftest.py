@@ -1,8 +1,9 @@
 """Starts the app and a headless Chromium, and fails a test on any error the page shows or logs.
 
 What costs most is a page loaded by a browser that knows nothing of the app yet: some 6 s of a core,
-against 1 to 3 s in a tab that has loaded it before, and less than 1 s for going on inside it. So
-there is one app for all workers and one tab for each, and every stranger comes to that tab.
+against 2 to 3 s in a tab that has loaded it before, and less than 1 s for going on inside it. So
+there is one app for all workers and one tab for each; every stranger comes to that tab, and who
+need not be a stranger goes on with the visit that is under way in it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,6 @@ new MutationObserver(() => {
 
 #: Goes to another page as the browser's own arrows do: without loading everything again.
 GO = """address => {
-  window.axed = undefined
   history.pushState({}, '', address)
   dispatchEvent(new PopStateEvent('popstate', { state: {} }))
 }"""
@@ -185,8 +185,8 @@ class Tab:
 
     def __init__(self, browser: Browser) -> None:
         self.trouble: list[str] = []
-        #: Whose visit is going on in it.
-        self.visitor = ""
+        #: Where the app is that is being visited in it.
+        self.app = ""
         self.context = browser.new_context()
         self.context.add_init_script(SAY_TRACEBACKS)
         self.context.set_default_timeout(PATIENCE_MS)
@@ -204,7 +204,8 @@ class Tab:
     def begin(self, address: str, **screen: Any) -> Page:
         """Open an address as somebody who has never been here."""
         self.page.goto("about:blank")
-        kept = {"origin": "/".join(address.split("/")[:3]), "storageTypes": "local_storage"}
+        self.app = "/".join(address.split("/")[:3])
+        kept = {"origin": self.app, "storageTypes": "local_storage"}
         self._storage.send("Storage.clearDataForOrigin", kept)
         look_at(self.page, **screen)
         self.page.goto(address)
@@ -252,7 +253,6 @@ def tab(browser: Browser, tabs: list[Tab], request: pytest.FixtureRequest) -> It
 @pytest.fixture
 def visit(tab: Tab) -> Visit:
     """Open an address as somebody who has never been here."""
-    tab.visitor = ""
     return tab.begin
 
 
@@ -266,20 +266,20 @@ def other(browser: Browser) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def go_on(app: str, tab: Tab, request: pytest.FixtureRequest) -> GoOn:
-    """Go to a page within the one visit that the tests of a file share, and wait until it rests.
+def go_on(app: str, tab: Tab) -> GoOn:
+    """Go to a page within the visit that is under way, and wait until it rests.
 
-    The address has to say every setting that matters: others may have been here before.
+    The address has to say every setting that matters: others have been here before, and their runs
+    are among those of the visit.
     """
 
     def to(name: str, query: str = "", **screen: Any) -> Page:
         address = f"{app}/{name}{query}"
-        if tab.visitor != request.path.name:
-            tab.begin(address, **screen)
-            tab.visitor = request.path.name
-        else:
+        if tab.app == app:
             look_at(tab.page, **screen)
             tab.page.evaluate(GO, address)
+        else:
+            tab.begin(address, **screen)
         wait_for_rest(tab.page, name)
         return tab.page
 

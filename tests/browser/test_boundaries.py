@@ -199,12 +199,12 @@ def the_table_holds_the_three_accuracies(page: Page) -> None:
     expect(page.get_by_text("measured here on 600 held-out points")).to_be_visible()
 
 
-def test_a_link_reopens_the_same_settings(app: str, visit: Visit) -> None:
+def test_a_link_reopens_the_same_settings(go_on: GoOn, visit: Visit) -> None:
     query = (
         "v=1&plane=moons&temperature=9&alpha=0.1&teacher_hidden=128&student_hidden=8"
         "&labels_per_class=10&points=120&noise=0.2&seed=7"
     )
-    page = stopped(visit(f"{app}/boundaries?{query}"))
+    page = stopped(go_on("boundaries", f"?{query}"))
     assert page.url.endswith(query)
     page.get_by_role("slider", name="Frame of the training").press("End")
     expect(film(page)).to_have_attribute("data-frame", "60")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from pages.common import course
 from pages.common.words import words
-from tests.browser.conftest import GO, Visit, wait_for_rest
+from tests.browser.conftest import GO, GoOn, Visit, wait_for_rest
 from tests.browser.test_lessons import FEW, predict
 
 
@@ -81,12 +81,13 @@ def the_whole_course_is_in_view_at_800_pixels(page: Page) -> None:
     assert max(bottoms) <= 800
 
 
-def test_in_presenter_type_the_arrow_keys_turn_the_pages(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/my_runs?present=1", width=1280, height=720)
+def test_in_presenter_type_the_arrow_keys_turn_the_pages(go_on: GoOn) -> None:
+    page = go_on("my_runs", "?present=1", width=1280, height=720)
     heading(page, "my_runs")
     expect(page.locator(".st-key-way-next a")).to_be_visible()
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-    wait_for_rest(page, "my_runs")  # the keys are heard when their component is there
     page.keyboard.press("ArrowRight")
     heading(page, "takeaways")
     page.wait_for_url(re.compile("present=1"))
+    page.get_by_role("button", name=words("frame")["presenting"]["leave"]).click()
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()

@@ -71,6 +71,8 @@ def settled(page: Page, part: Locator) -> float:
 def test_the_lab_opens_cold_by_its_own_address_and_nothing_jumps(
     cold_app: str, visit: Visit
 ) -> None:
+    # Streamlit runs the page without the app's own script then; tests/test_pages.py does so with
+    # each of them.
     page = visit(f"{cold_app}/lab?v=1&temperature=9&student_hidden=16")
     heading = page.get_by_text("How soft are the teacher's labels?")
     expect(heading).to_be_visible()
@@ -206,9 +208,10 @@ def parts(page: Page) -> list[Locator]:
 
 
 def test_a_link_reopens_the_same_run_and_its_bars_are_the_soft_labels_of_the_engine(
-    app: str, visit: Visit
+    go_on: GoOn, visit: Visit
 ) -> None:
-    page = visit(f"{app}/lab?v=1&temperature=8.5&alpha=0.1&labels=100&digit=41")
+    query = "?v=1&temperature=8.5&alpha=0.1&teacher_hidden=256&labels=100&digit=41"
+    page = go_on("lab", f"{query}&student_hidden=32")
     wait_for_result(page)
     page.locator(".live-bars summary").click()
     settings = LabSettings(temperature=8.5, alpha=0.1, labels=100)
@@ -229,6 +232,7 @@ def test_a_link_reopens_the_same_run_and_its_bars_are_the_soft_labels_of_the_eng
 
 def test_nonsense_in_the_address_is_clamped_with_a_note(go_on: GoOn) -> None:
     nonsense = "v=7&temperature=1e9&alpha=abc&teacher_hidden=nan&labels=-3&digit=99999&x=1"
+    nonsense += "&student_hidden=32"
     page = go_on("lab", f"?{nonsense}")
     wait_for_result(page)
     note = page.locator('[data-testid="stAlert"]')

@@ -23,7 +23,8 @@ def download(page: Page, button: str, folder: Path) -> Path:
 
 
 def test_a_run_is_taken_home_from_the_lab(go_on: GoOn, tmp_path: Path) -> None:
-    page = go_on("lab", "?v=1&temperature=2&alpha=0.1&student_hidden=16")
+    query = "?v=1&temperature=2&alpha=0.1&teacher_hidden=256&student_hidden=16&labels=50"
+    page = go_on("lab", query)
     wait_for_result(page)
     result = EXPERIMENT.run(LabSettings(temperature=2, alpha=0.1, student_hidden=(16,)))
     student, about = result.measured.networks["distilled"], metadata(result, "distilled")

@@ -11,7 +11,7 @@ from tests.browser.conftest import GoOn
 from tests.browser.test_lessons import predict, wait_for_result
 
 WORDS = words("unseen_digit")
-FEW = "v=1&seeds=5"
+FEW = "v=1&seeds=5&student_samples=36000"
 
 
 def digit(page: Page, which: int) -> Locator:
