@@ -17,7 +17,12 @@ from kdcore.experiments.controls import (
 )
 from kdcore.experiments.faults import against_chance, how_often_best
 from kdcore.experiments.patience import EXPERIMENT as PATIENCE
-from kdcore.experiments.patience import MeasuredPatience, PatienceSettings, patient_student
+from kdcore.experiments.patience import (
+    MeasuredPatience,
+    PatienceSettings,
+    patience_pattern,
+    patient_student,
+)
 from kdcore.experiments.progressive import assistant
 from kdcore.experiments.result import AnyResult, Measured, Result, mark_together
 from kdcore.experiments.student_size import (
@@ -359,6 +364,28 @@ def test_patience_is_judged_after_the_longest_training(
     judged = patient_student(run)
     assert judged.verdict == said
     assert judged.figure == paired_difference(run.accuracy[:, 5], run.measured.low_accuracy[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("gains", "pattern"),
+    [
+        ((0.1, 0.0, 0.1), "always"),
+        ((0.0, 0.0, 0.1), "turns"),
+        ((-0.1, 0.1, 0.1), "turns"),
+        ((0.1, 0.1, 0.0), "fades"),
+        ((0.0, 0.1, 0.0), "never"),
+        ((-0.1, 0.1, -0.1), "never"),
+    ],
+)
+def test_the_pattern_over_patience_is_that_of_the_first_and_the_last_length(
+    gains: tuple[float, ...], pattern: str
+) -> None:
+    rows = []
+    for samples, gain in enumerate(gains):
+        run = result({"label_type": ["hard", "soft"]}, accuracies(0.8, 0.8 + gain), 0)
+        rows += [row | {"student_samples": samples} for row in run.rows]
+    measured = MeasuredPatience(rows, accuracies(0.8), low_accuracy=accuracies(0.8))
+    assert patience_pattern(Result(PATIENCE, PatienceSettings(), measured, 0.0)) == pattern
 
 
 def test_a_mean_within_the_margin_is_no_patience_where_the_interval_is_not() -> None:
