@@ -163,7 +163,11 @@ def _pulls(touched: list[tuple[Tensor, Tensor]], sources: list[Tensor]) -> list[
         if any(tensor is source for source in sources):
             found = [gradient if tensor is source else None for source in sources]
         else:
-            found = torch.autograd.grad(tensor, sources, gradient, allow_unused=True)
+            # Of the product the gradient is the same; to be handed one, autograd would import SymPy,
+            # which stays: 30 MB.
+            with torch.enable_grad():
+                product = (tensor * gradient).sum()
+            found = torch.autograd.grad(product, sources, allow_unused=True)
         for i, pull in enumerate(found):
             if pull is not None:
                 pulls[i] = pull if (known := pulls[i]) is None else known + pull

@@ -54,18 +54,19 @@ def test_a_page_whose_words_are_broken_stops_no_other(tmp_path: Path) -> None:
 
 
 def test_what_is_not_asked_for_is_not_loaded() -> None:
-    """Not dask without a scheduler, not ONNX, and no compiler where something is trained."""
+    """Not dask without a scheduler, not ONNX, and no compiler and no SymPy where one trains."""
     script = """
 import sys
-import torch
 import kdcore.command_line
 import kdcore.take_home
-from kdcore.training import Adam
+from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.jobs import shared_pool
+from tests.small import as_small_as_can_be
 
 shared_pool()
-Adam([torch.zeros(16)], 0.1).step([torch.ones(16)])
-needless = {"dask", "distributed", "tornado", "onnx", "onnxruntime"}
+for name in ("feature", "broken"):  # by autograd, and by everything in losses
+    EXPERIMENTS[name].run(as_small_as_can_be(EXPERIMENTS[name].settings()))
+needless = {"dask", "distributed", "tornado", "onnx", "onnxruntime", "sympy"}
 print([name for name in sys.modules if name.split(".")[0] in needless or name == "torch._dynamo"])
 """
     environment = {key: said for key, said in os.environ.items() if key != "KDCORE_SCHEDULER"}
