@@ -440,7 +440,7 @@ class Shared(Monitor):
         return all(monitor.is_cancelled() for monitor in self._monitors)
 
 
-_teachers: BoundedStore[tuple[object, ...], Teachers] = BoundedStore(64, capacity_bytes=48 * 2**20)
+_teachers: BoundedStore[tuple[object, ...], Teachers] = BoundedStore(64, capacity_bytes=24 * 2**20)
 
 
 def train_teachers(

@@ -163,8 +163,8 @@ def _pulls(touched: list[tuple[Tensor, Tensor]], sources: list[Tensor]) -> list[
         if any(tensor is source for source in sources):
             found = [gradient if tensor is source else None for source in sources]
         else:
-            # Of the product the gradient is the same; to be handed one, autograd would import SymPy,
-            # which stays: 30 MB.
+            # The product has the same gradient. To be handed one, autograd would import SymPy, and
+            # 30 MB would stay.
             with torch.enable_grad():
                 product = (tensor * gradient).sum()
             found = torch.autograd.grad(product, sources, allow_unused=True)

@@ -759,6 +759,39 @@ def test_a_run_for_which_no_room_is_left_fails_instead_of_waiting_for_ever(
     assert done(pool.submit(Work(), Sized("small", bytes=10 * MB))).startswith("result of")
 
 
+def test_a_short_run_that_takes_much_begins_only_where_there_is_room(
+    pools: Callable[..., JobPool],
+) -> None:
+    kept = BoundedStore[int, int](capacity=1)
+    kept.put(1, 1)
+    pool = pools(workers=1, room=Room(1000 * MB, held=lambda: (300 if not kept else 900) * MB))
+    # As visitors have filled the memory, which is found out when there is something to start.
+    pool._room._least = 300 * MB
+    assert done(pool.submit(Work(), Sized("little", bytes=20 * MB))).startswith("result of")
+    assert kept, "what takes little asks for no room"
+    assert done(pool.submit(Work(), Sized("much", bytes=200 * MB))).startswith("result of")
+    assert not kept, "what can be computed again makes room first"
+
+
+def test_others_do_not_go_first_for_ever(pools: Callable[..., JobPool]) -> None:
+    clock = Clock()
+    room = Room(1000 * MB, held=lambda: 300 * MB)
+    pool = pools(workers=2, room=room, clock=clock, silence=60)
+    first, second = Work(may_finish=False), Work(may_finish=False)
+    pool.submit(first, Sized("first", bytes=300 * MB), "first")
+    much = pool.submit(Work(), Sized("much", bytes=400 * MB), "much")
+    pool.submit(second, Sized("second", bytes=300 * MB), "second")
+    assert second.started.wait(PATIENCE), "what fits beside the first goes ahead of what does not"
+    clock.now += 20
+    third = pool.submit(Work(), Sized("third", bytes=100 * MB), "third")
+    second.may_finish.set()
+    eventually(lambda: len(pool._running) == 1)
+    assert (much.look().state, third.look().state) == ("waiting", "waiting")
+    first.may_finish.set()
+    done(much)
+    done(third)
+
+
 def test_results_are_kept_as_long_as_their_bytes_allow(pools: Callable[..., JobPool]) -> None:
     pool = pools(workers=1, kept_bytes=3 * MB)
     calls: list[int] = []

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from kdcore.claims import Claim, ClaimVerdict, Judgement, from_verdict
 from kdcore.data import CLASSES, LabelledImages, digits
@@ -71,6 +72,8 @@ KINDS_OF_LABELS = 2
 NAMED_SHARE = 0.01
 #: A student that is at most this much worse has lost nothing that matters here.
 NEGLIGIBLE = 0.02
+#: For so many inputs of a seed its teacher speaks at once.
+SAID_AT_ONCE = 2_000
 #: Inputs of each kind that a page shows.
 SHOWN_INPUTS = 6
 
@@ -94,8 +97,9 @@ class WithoutDataSettings(Settings):
 
     @property
     def own_bytes(self) -> int:
-        """Each seed's inputs of every kind: drawn, laid together, and what is said of them."""
-        return 9 * BYTES_A_NUMBER // 4 * len(INPUTS) * self.inputs_seen * self.inputs
+        """Measured: inputs of every kind and what is said of them, and what is fixed."""
+        inputs = len(INPUTS) * self.inputs_seen * self.inputs
+        return 5 * 2**20 + BYTES_A_NUMBER * inputs * 4 // 3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -132,14 +136,15 @@ def without_data(settings: WithoutDataSettings, monitor: Monitor = SILENT) -> Wi
     """
     dataset, seeds = digits(settings.split), settings.seed_numbers
     teachers = train_teachers(dataset, settings.teacher_hidden, seeds, TEACHER_SAMPLES, monitor)
-    seen = [
-        draw_inputs(kind, source(dataset.training, name), settings.inputs_seen, seeds, "inputs")
-        for name, kind in INPUTS.items()
-    ]
+    # Written where they stay: drawn first and laid together then, they would be there twice.
+    seen = torch.empty(len(INPUTS), len(seeds), settings.inputs_seen, settings.inputs)
+    for own, (name, kind) in zip(seen, INPUTS.items(), strict=True):
+        images = source(dataset.training, name)
+        own.copy_(draw_inputs(kind, images, settings.inputs_seen, seeds, "inputs"))
     said = torch.stack([_said(teachers.trained.stack, own) for own in seen])  # [K, S, n, classes]
     # What is seen is shared by the conditions of a seed; here it is a condition itself. So each
     # seed stands once for every kind of input, with the same weights and batches.
-    pool, rows = one_pool(torch.cat(seen))
+    pool, rows = one_pool(seen.flatten(0, 1))
     teacher_logits = said.flatten(0, 2)
     # A pool whose labels are what the teachers name: nobody else has labelled it.
     named_by_teacher = LabelledImages(pool, answers(teacher_logits))
@@ -163,7 +168,7 @@ def without_data(settings: WithoutDataSettings, monitor: Monitor = SILENT) -> Wi
     soft_recall, hard_recall = _by_kind(
         recall(students.test_logits, dataset.test.labels, UNSEEN_HALF), len(seeds)
     )
-    votes = torch.nn.functional.one_hot(answers(said), CLASSES).sum(2)  # [K, S, classes]
+    votes = torch.stack([one_hot(answers(own), CLASSES).sum(1) for own in said])  # [K, S, classes]
     named = (votes >= NAMED_SHARE * settings.inputs_seen).sum(-1).double().T
     table: list[Row] = []
     for i, name in enumerate(INPUTS):
@@ -187,7 +192,7 @@ def without_data(settings: WithoutDataSettings, monitor: Monitor = SILENT) -> Wi
         hard_accuracy=hard,
         recall=soft_recall,
         hard_recall=hard_recall,
-        shown=torch.stack([own[0, :SHOWN_INPUTS] for own in seen]),
+        shown=seen[:, 0, :SHOWN_INPUTS].clone(),
         named=votes[:, 0],
     )
 
@@ -201,7 +206,9 @@ def source(training: LabelledImages, name: str) -> Tensor:
 
 def _said(teachers: MLPStack, inputs: Tensor) -> Tensor:
     """Return the logits of each seed's teacher for its own inputs ``[S, n, D]``."""
-    return teachers.forward(inputs)[-1].mT
+    # Some at a time: what the hidden layers say of all of them would be twice the inputs.
+    parts = inputs.split(SAID_AT_ONCE, dim=1)
+    return torch.cat([teachers.forward(part)[-1].mT for part in parts], dim=1)
 
 
 def _by_kind(values: Tensor, seeds: int) -> tuple[Tensor, Tensor]:

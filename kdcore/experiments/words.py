@@ -62,7 +62,7 @@ class WordsSettings(WritingSettings):
     @property
     def own_bytes(self) -> int:
         """Measured: what is computed of all whole words, exactly."""
-        return int(3.5 * 2**20)
+        return int(4.5 * 2**20)
 
 
 @dataclass(frozen=True, eq=False)

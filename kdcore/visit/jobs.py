@@ -51,6 +51,10 @@ SWEEP_SECONDS = 1.0
 #: Freed memory is given back to the system after a run of so many bytes, and now and then.
 LARGE_BYTES = 64 * 2**20
 GIVE_BACK_SECONDS = 5.0
+#: What a run may take that begins without asking whether there is room: as much as drawing a page.
+LITTLE_BYTES = 48 * 2**20
+#: So long others go first while the next in line finds no room beside them.
+OVERTAKEN_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -143,6 +147,11 @@ class Job(Generic[ResultT]):
     def is_large(self) -> bool:
         """Whether it takes longer than anybody should wait for."""
         return self.work > SMALL_WORK
+
+    @property
+    def takes_little(self) -> bool:
+        """Whether it is no more to a machine than a page that is drawn."""
+        return not self.is_large and self.memory <= LITTLE_BYTES
 
     @property
     def visitors(self) -> Iterable[Hashable]:
@@ -453,10 +462,10 @@ class JobPool:
         for job in order:
             if job.is_large and not may_be_large:
                 continue
-            # With nothing else under way there is as much room as there can be; a small run takes
-            # no more than drawing a page.
             alone = not self._running
-            if not (alone and not job.is_large) and not self._fits(job, promised):
+            if not (alone and job.takes_little) and not self._fits(job, promised):
+                if job is order[0] and (alone or (self._is_overdue(job) and not larges)):
+                    return None  # nobody goes first any more
                 # It waits for room. Small ones go on; another large one would only take it.
                 may_be_large = False
                 continue
@@ -525,6 +534,9 @@ class JobPool:
 
     def _fits(self, job: Job[Any], promised: int) -> bool:
         return self._room.fits(job.memory, promised, job.is_large)
+
+    def _is_overdue(self, job: Job[Any]) -> bool:
+        return self._clock() - job.since > OVERTAKEN_SECONDS
 
     # ------------------------------------------------------------------ and this takes it itself
 
