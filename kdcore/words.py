@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,19 @@ _quoted = re.compile(r"<<(\w+)\.(\w+)>>")
 
 #: The language that is complete.
 ENGLISH = "en"
+
+#: Each thread begins with none: a run of a page has a thread to itself.
+_spoken: ContextVar[str] = ContextVar("language")
+
+
+def speak(language: str) -> None:
+    """Say what language charts speak, from now on and in this thread (or context) alone."""
+    _spoken.set(language)
+
+
+def spoken() -> str:
+    """Return the language that was said to be spoken here, or English."""
+    return _spoken.get(ENGLISH)
 
 
 @lru_cache

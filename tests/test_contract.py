@@ -10,7 +10,7 @@ import torch
 from kdcore import command_line
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.on_policy import OnPolicySettings
-from kdcore.words import Refusal
+from kdcore.words import Refusal, words
 from tests.small import FEW, as_small_as_can_be, short_lessons
 
 #: The published run is what it is: neither its length nor its data are anybody's to set.
@@ -27,6 +27,8 @@ def measured(name: str, **texts: str) -> Any:
         result = experiment.run(as_small_as_can_be(settings, SMALL))
     for key, text in texts.items():
         assert str(result.settings.values()[key]) == text
+    columns = {column.removesuffix("_ci") for row in result.rows for column in row}
+    assert columns <= words("columns").keys(), "a table has no heading for it"
     accuracy = result.measured.accuracy
     return result.rows if accuracy is None else accuracy.tolist()
 

@@ -314,6 +314,54 @@ def spoken(node: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
+    "file", sorted(ROOT.glob("kdcore/figures/*.py")), ids=lambda file: file.stem
+)
+def test_no_word_that_a_chart_says_stands_in_python(file: Path) -> None:
+    tree = ast.parse(file.read_text("utf-8"))
+    quoted = {
+        id(text)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg in ("hovertemplate", "title", "name", "text")
+        for text in ast.walk(node.value)
+    } | {
+        id(text)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "new_figure"
+        for text in ast.walk(node)
+    }
+    said = [
+        f"{node.lineno}: {node.value}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) in quoted
+        # What Plotly fills in, its own tags, and names of what is looked up are no words.
+        if re.search(r"[^\W\d_]{2,}", re.sub(r"%\{[^}]*\}|</?\w+>|^\w+$", "", node.value))
+    ]
+    assert said == []
+
+
+def test_charts_and_tables_speak_the_language_of_the_visitor(two_languages: Path) -> None:
+    (two_languages / "zz").mkdir()
+    for file, word in (("figures", 'test_accuracy = "ĝusteco"'), ("columns", 'alpha = "alfa"')):
+        (two_languages / "zz" / f"{file}.toml").write_text(word, "utf-8")
+    forget_words()
+    page = AppTest.from_string("""
+import streamlit as st
+from kdcore.figures import routes_figure
+from kdcore.statistics import Interval
+from pages.common import charts, words
+
+words.settle()
+st.text(routes_figure(["one"], [Interval(0.5, 0.1, 5)]).layout.xaxis.title.text)
+st.dataframe(charts.readable(charts.table([{"alpha": 1, "alpha_ci": 2}])))
+""")
+    for language, said, heading in (("en", "test accuracy (%)", "α"), ("zz", "ĝusteco", "alfa")):
+        page.query_params["lang"] = language
+        page.run()
+        assert page.text[0].value == said
+        assert list(page.dataframe[0].value.columns) == [heading, f"{heading} ± 95 %"]
+
+
+@pytest.mark.parametrize(
     "file", [*PAGES, *sorted(ROOT.glob("pages/common/*.py"))], ids=lambda file: file.stem
 )
 def test_no_word_that_a_learner_reads_stands_in_python(file: Path) -> None:

@@ -17,6 +17,7 @@ from kdcore.figures.common import (
     add_vertical,
     hover_texts,
     new_figure,
+    said,
     scale_x,
 )
 from kdcore.monitor import LearningCurve
@@ -48,7 +49,7 @@ def accuracy_figure(
     teacher
         Accuracy of the teacher that belongs to each point.
     """
-    figure = new_figure(x_title, "test accuracy (%)")
+    figure = new_figure(x_title, said("test_accuracy"))
     if teacher is not None:
         figure.add_scatter(
             x=list(x),
@@ -57,7 +58,7 @@ def accuracy_figure(
             line={"color": PALETTE["teacher"], "width": 2, "dash": DASHES["teacher"]},
             marker={"symbol": MARKERS["teacher"], "size": 10},
             name=names["teacher"],
-            hovertemplate="%{x}: %{y:.1f} %<extra></extra>",
+            hovertemplate=said("share_alone") + "<extra></extra>",
         )
     if baseline is not None:
         add_baseline(figure, baseline, names["hard"])
@@ -82,7 +83,7 @@ def accuracy_figure(
             mode="markers",
             marker={"symbol": symbol, "size": 12, "color": PALETTE["distilled"]},
             name=name,
-            hovertemplate="%{x}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>",
+            hovertemplate=said("share_at") + "<extra></extra>",
         )
     scale_x(figure, x, log_x)
     return figure
@@ -92,14 +93,14 @@ def entropy_points_figure(
     x: Sequence[float | str], entropy: Sequence[float], x_title: str, log_x: bool = False
 ) -> Figure:
     """Draw soft-label entropy over a setting, with the line ln 10."""
-    figure = new_figure(x_title, "entropy of the soft labels (nats)")
+    figure = new_figure(x_title, said("soft_label_entropy"))
     figure.add_scatter(
         x=list(x),
         y=list(entropy),
         mode="lines+markers",
         line={"color": PALETTE["teacher"], "width": 2.5},
         marker={"symbol": MARKERS["teacher"], "size": 11},
-        hovertemplate="%{x}: %{y:.3f} nats<extra></extra>",
+        hovertemplate=said("nats_at") + "<extra></extra>",
     )
     add_ln10(figure)
     scale_x(figure, x, log_x)
@@ -110,15 +111,16 @@ def entropy_points_figure(
 def routes_figure(names: Sequence[str], accuracy: Sequence[Interval]) -> Figure:
     """Draw one accuracy with its interval for each of a few ways to train, the baseline first."""
     colours = ["hard", *["distilled"] * (len(accuracy) - 1)]
-    return _whiskers_figure(names, accuracy, colours, "test accuracy (%)", "%")
+    return _whiskers_figure(names, accuracy, colours, said("test_accuracy"), "share_of")
 
 
 def pair_figure(
-    names: Sequence[str], accuracy: Sequence[Interval], x_title: str = "test accuracy (%)"
+    names: Sequence[str], accuracy: Sequence[Interval], x_title: str | None = None
 ) -> Figure:
     """Draw a few accuracies of any kind of network, so in nobody's colour."""
     colours = ["label"] * len(accuracy)
-    return _whiskers_figure(names, accuracy, colours, x_title, "%")
+    x_title = said("test_accuracy") if x_title is None else x_title
+    return _whiskers_figure(names, accuracy, colours, x_title, "share_of")
 
 
 def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) -> Figure:
@@ -128,7 +130,7 @@ def gains_figure(names: Sequence[str], gains: Sequence[Interval], x_title: str) 
     """
     colours = {"helps": "distilled", "hurts": "hard", "no clear difference": "label"}
     figure = _whiskers_figure(
-        names, gains, [colours[said] for said in verdicts(gains)], x_title, "points"
+        names, gains, [colours[each] for each in verdicts(gains)], x_title, "points_of"
     )
     add_vertical(figure, 0, {"color": PALETTE["hard"], "width": 2, "dash": DASHES["hard"]})
     return figure
@@ -139,7 +141,7 @@ def _whiskers_figure(
     intervals: Sequence[Interval],
     colours: Sequence[str],
     x_title: str,
-    unit: str,
+    hover: str,
 ) -> Figure:
     """Draw named intervals of shares below each other, in percent."""
     figure = new_figure(x_title, "")
@@ -160,7 +162,7 @@ def _whiskers_figure(
             "size": 13,
             "color": [PALETTE[colour] for colour in colours],
         },
-        hovertemplate="%{y}: %{customdata[0]} " + unit + ", n = %{customdata[1]}<extra></extra>",
+        hovertemplate=said(hover) + "<extra></extra>",
     )
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(showlegend=False, height=90 + 46 * len(points))
@@ -186,9 +188,7 @@ def curves_figure(
             line={"color": PALETTE[who], "width": 2, "dash": DASHES[who]},
             marker={"symbol": MARKERS[who], "size": 7},
             name=name,
-            hovertemplate=(
-                "%{x:,.0f}: %{customdata[0]}, n = %{customdata[1]}<extra>" + name + "</extra>"
-            ),
+            hovertemplate=f"{said('value_after')}<extra>{name}</extra>",
         )
     return figure
 
@@ -196,12 +196,12 @@ def curves_figure(
 _LIVE_HEIGHT = 200
 
 
-def live_curves_figure(curve: LearningCurve, y_title: str = "test accuracy (%)") -> Figure:
+def live_curves_figure(curve: LearningCurve, y_title: str | None = None) -> Figure:
     """Draw the learning curves so far, the mean over seeds of each condition.
 
     ``y_title`` says what is measured while they learn, where that is no test accuracy.
     """
-    figure = new_figure("samples seen", y_title)
+    figure = new_figure(said("samples_seen"), said("test_accuracy") if y_title is None else y_title)
     means = [100 * accuracy.mean(0) for accuracy in curve.accuracy]
     for condition in range(len(means[0])):
         figure.add_scatter(

@@ -11,6 +11,7 @@ from kdcore.figures.common import (
     add_vertical,
     hover_texts,
     new_figure,
+    said,
 )
 from kdcore.views.anatomy import GradientSizes
 
@@ -33,11 +34,7 @@ def gradient_sizes_figure(sizes: GradientSizes, temperature: float, text: dict[s
             mode="lines",
             line={"color": PALETTE[who], "width": 3, "dash": dash},
             name=name,
-            hovertemplate=(
-                "T = %{x:.3g}: %{customdata[0]}, n = %{customdata[1]} images<extra>"
-                + name
-                + "</extra>"
-            ),
+            hovertemplate=f"{said('of_images')}<extra>{name}</extra>",
         )
     for name, values in (
         (text["limit"], [sizes.limit] * len(sizes.temperatures)),
@@ -49,7 +46,7 @@ def gradient_sizes_figure(sizes: GradientSizes, temperature: float, text: dict[s
             mode="lines",
             line={"color": QUIET, "width": 1.5, "dash": "dot"},
             name=name,
-            hovertemplate="T = %{x:.3g}: %{y:.3g}<extra>" + name + "</extra>",
+            hovertemplate=f"{said('at_temperature')}<extra>{name}</extra>",
         )
     figure.add_scatter(
         x=[sizes.temperatures[0], sizes.temperatures[-1]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kdcore.experiments.balance import BalanceCell, BalanceMap
-from kdcore.figures.common import PALETTE, new_figure
+from kdcore.figures.common import PALETTE, new_figure, said
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -34,10 +34,7 @@ def best_alpha_figure(best_map: BalanceMap, x_title: str, y_title: str, colour: 
         colorbar={"title": {"text": colour}, "thickness": 12},
         xgap=3,
         ygap=3,
-        hovertemplate=(
-            "teacher saw %{x}, wrong labels %{y}:<br>best α %{text}, n = "
-            + f"{best_map.cells[0].teacher.n}<extra></extra>"
-        ),
+        hovertemplate=said("best_alpha") + f"{best_map.cells[0].teacher.n}<extra></extra>",
     )
     figure.update_xaxes(type="category")
     figure.update_yaxes(type="category")

@@ -13,6 +13,7 @@ from kdcore.figures.common import (
     PALETTE,
     hover_texts,
     new_figure,
+    said,
 )
 from kdcore.statistics import Interval
 
@@ -52,7 +53,7 @@ def exam_figure(
             line={"color": colour, "width": 2, "dash": dash},
             marker={"symbol": symbol, "size": 8},
             name=names[who],
-            hovertemplate="%{x:,.0f}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>",
+            hovertemplate=said("share_after") + "<extra></extra>",
         )
     figure.add_hline(
         100 * teacher.mean,

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from kdcore.figures.common import DIGIT_COLOURS, HEIGHT, PALETTE, QUIET, hover_texts, new_figure
+from kdcore.figures.common import (
+    DIGIT_COLOURS,
+    HEIGHT,
+    PALETTE,
+    QUIET,
+    hover_texts,
+    new_figure,
+    said,
+)
 from kdcore.statistics import Interval
 
 if TYPE_CHECKING:
@@ -59,10 +67,7 @@ def similarity_figure(
         text=[_short_percent(percent[r][c]) if r == c else "" for r, c, _ in cells],
         textfont={"size": 12, "color": QUIET},
         customdata=[[order[r], order[c], *hover_texts([p.times(100)])[0]] for r, c, p in cells],
-        hovertemplate=(
-            "%{customdata[0]} taken for %{customdata[1]}: %{customdata[2]} %, "
-            "n = %{customdata[3]} teachers<extra></extra>"
-        ),
+        hovertemplate=said("taken_for") + "<extra></extra>",
         showlegend=False,
     )
     row, column = order.index(chosen[0]), order.index(chosen[1])
@@ -116,7 +121,7 @@ def look_alikes_figure(
         if strength < 0.12:  # a web of hairs says nothing
             continue
         steps = [step / 8 for step in range(9)]
-        said = hover.format(first=b, second=a, percent=f"{100 * share:.1f}")
+        shared = hover.format(first=b, second=a, percent=f"{100 * share:.1f}")
         figure.add_scatter(
             x=[at[a][0] + t * (at[b][0] - at[a][0]) for t in steps],
             y=[at[a][1] + t * (at[b][1] - at[a][1]) for t in steps],
@@ -126,7 +131,7 @@ def look_alikes_figure(
                 "color": PALETTE["hard" if {a, b} == set(chosen) else "teacher"],
             },
             opacity=0.25 + 0.65 * strength,
-            hovertemplate=said + "<extra></extra>",
+            hovertemplate=shared + "<extra></extra>",
         )
     for label, (x, y) in at.items():
         image = {"source": pictures[label], "xref": "x", "yref": "y", "layer": "above"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from kdcore.statistics import Interval
+from kdcore.words import spoken, words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -54,6 +55,15 @@ CLASS_LOOKS = (
 )
 
 HEIGHT = 300
+
+
+def said(name: str) -> str:
+    """Return what a chart says, by its name in ``figures.toml``, in the language that is spoken.
+
+    What stands in ``%{…}`` is filled in by Plotly.
+    """
+    text: str = words("figures", spoken())[name]
+    return text
 
 
 def new_figure(x_title: str, y_title: str) -> Figure:
@@ -159,7 +169,7 @@ def add_level(figure: Figure, y: float, colour: str, note: str, below: bool = Fa
 
 def add_ln10(figure: Figure) -> None:
     """Add the line of the greatest entropy that ten classes can have."""
-    add_level(figure, math.log(10), QUIET, "ln 10 = 2.303: all alike")
+    add_level(figure, math.log(10), QUIET, said("all_alike"))
     figure.update_yaxes(range=[0, 2.65])
 
 

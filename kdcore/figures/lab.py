@@ -15,6 +15,7 @@ from kdcore.figures.common import (
     add_vertical,
     hover_texts,
     new_figure,
+    said,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def entropy_figure(curve: MeasuredCurve, temperature: float, name: str) -> Figure:
     """Draw soft-label entropy over T with its interval, the current T, and the line ln 10."""
-    figure = new_figure("temperature T", "entropy (nats)")
+    figure = new_figure(said("temperature"), said("entropy"))
     add_band(figure, curve.x, curve.y, "teacher")
     figure.add_scatter(
         x=curve.x,
@@ -32,7 +33,7 @@ def entropy_figure(curve: MeasuredCurve, temperature: float, name: str) -> Figur
         mode="lines",
         line={"color": PALETTE["teacher"], "width": 2.5},
         name=name,
-        hovertemplate="T = %{x:.3g}: %{customdata[0]} nats, n = %{customdata[1]}<extra></extra>",
+        hovertemplate=said("nats_at_temperature") + "<extra></extra>",
     )
     here = _interpolate(curve, temperature)
     figure.add_scatter(
@@ -58,7 +59,7 @@ def learning_curves_figure(curves: dict[str, MeasuredCurve], names: dict[str, st
     The horizontal axis is the share of the own training: teacher and students see different
     numbers of samples.
     """
-    figure = new_figure("share of the training done", "test accuracy (%)")
+    figure = new_figure(said("share_of_training"), said("test_accuracy"))
     for who, curve in curves.items():
         shares = [samples / curve.x[-1] for samples in curve.x]
         points = [p.times(100) for p in curve.y]
@@ -74,10 +75,7 @@ def learning_curves_figure(curves: dict[str, MeasuredCurve], names: dict[str, st
             line={"color": PALETTE[who], "width": 2.5, "dash": DASHES[who]},
             marker={"symbol": MARKERS[who], "size": 8},
             name=names[who],
-            hovertemplate=(
-                "%{customdata[0]} %, n = %{customdata[1]}<br>"
-                "after %{customdata[2]} samples<extra>" + names[who] + "</extra>"
-            ),
+            hovertemplate=f"{said('share_after_samples')}<extra>{names[who]}</extra>",
         )
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%")
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kdcore.figures.common import MARKERS, PALETTE, QUIET, hover_texts, new_figure
+from kdcore.figures.common import MARKERS, PALETTE, QUIET, hover_texts, new_figure, said
 from kdcore.statistics import Interval
 
 if TYPE_CHECKING:
@@ -57,10 +57,7 @@ def frontier_figure(
             line={"color": PALETTE[who], "width": 2, "dash": dash},
             marker={"symbol": MARKERS[who], "size": 10 if who == "distilled" else 7},
             name=name,
-            hovertemplate=(
-                "%{customdata[0]}: %{customdata[3]} %, %{customdata[1]} words, "
-                "n = %{customdata[2]}<extra></extra>"
-            ),
+            hovertemplate=said("valid_and_rich") + "<extra></extra>",
             cliponaxis=False,
         )
     figure.update_xaxes(type="log", dtick=0.30103, tickformat=".0f")
@@ -91,7 +88,7 @@ def rows_figure(
             customdata=[told],
             mode="markers",
             marker={"symbol": MARKERS[own], "size": 12, "color": PALETTE[own]},
-            hovertemplate="%{y}: %{customdata[0]}, n = %{customdata[1]}<extra></extra>",
+            hovertemplate=said("value_of") + "<extra></extra>",
         )
     if reference is not None:
         figure.add_vline(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kdcore.experiments.result import Row
-from kdcore.figures.common import DASHES, MARKERS, PALETTE, QUIET, hover_texts, new_figure
+from kdcore.figures.common import DASHES, MARKERS, PALETTE, QUIET, hover_texts, new_figure, said
 from kdcore.practice.published import System
 from kdcore.statistics import Interval
 
@@ -63,10 +63,7 @@ def published_systems_figure(
                 for system, _, _ in points
             ],
             name=name,
-            hovertemplate=(
-                "%{text}: %{x:.1f} % of the size, %{customdata[1]}%{y:.1f} % of the quality "
-                "(%{customdata[2]})<br>%{customdata[0]}<extra></extra>"
-            ),
+            hovertemplate=said("published_system") + "<extra></extra>",
         )
     figure.update_xaxes(range=[0, 108])
     figure.update_yaxes(range=[70, 103])
@@ -92,7 +89,7 @@ def student_size_figure(
     names
         What "teacher", "hard", "distilled" and "chosen" are called in the chart.
     """
-    figure = new_figure(x_title, "test accuracy (%)")
+    figure = new_figure(x_title, said("test_accuracy"))
     teacher = 100 * rows[0]["teacher_accuracy"]
     figure.add_hline(
         teacher, line={"color": PALETTE["teacher"], "width": 1.5, "dash": DASHES["teacher"]}
@@ -103,7 +100,7 @@ def student_size_figure(
         mode="markers",
         marker={"symbol": MARKERS["teacher"], "size": 13, "color": PALETTE["teacher"]},
         name=names["teacher"],
-        hovertemplate="%{x:,} parameters: %{y:.1f} %<extra>" + names["teacher"] + "</extra>",
+        hovertemplate=f"{said('share_of_parameters')}<extra>{names['teacher']}</extra>",
     )
     for who in ("hard", "distilled"):
         own = sorted(
@@ -125,10 +122,7 @@ def student_size_figure(
             line={"color": PALETTE[who], "width": 2, "dash": DASHES[who]},
             marker={"symbol": MARKERS[who], "size": 10},
             name=names[who],
-            hovertemplate=(
-                "%{customdata[2]} units, %{x:,} parameters: %{customdata[0]} %, "
-                "n = %{customdata[1]}<extra>" + names[who] + "</extra>"
-            ),
+            hovertemplate=f"{said('share_of_units')}<extra>{names[who]}</extra>",
         )
     chosen = [row for row in rows if row["student_width"] == chosen_width]
     figure.add_scatter(

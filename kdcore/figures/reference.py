@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kdcore.figures.common import MARKERS, PALETTE, QUIET, add_chance, new_figure
+from kdcore.figures.common import MARKERS, PALETTE, QUIET, add_chance, new_figure, said
 from kdcore.reference.faults import Memorising
 from kdcore.reference.run import LayerChange
 
@@ -37,7 +37,7 @@ def published_figure(
         mode="markers",
         marker={"symbol": "x", "size": 10, "color": QUIET},
         name=names["published"],
-        hovertemplate="%{x}: %{y:.1f} %<extra></extra>",
+        hovertemplate=said("share_alone") + "<extra></extra>",
     )
     add_chance(figure, names["chance"])
     figure.update_xaxes(type="category")
@@ -53,7 +53,7 @@ def counts_figure(
         x=list(settings),
         y=list(counts),
         marker={"color": PALETTE["distilled"]},
-        hovertemplate="%{x}: %{y:g} times<extra></extra>",
+        hovertemplate=said("times_at") + "<extra></extra>",
     )
     figure.update_xaxes(type="category")
     figure.update_layout(showlegend=False)
@@ -77,7 +77,7 @@ def memorising_figure(
             line={"color": PALETTE["teacher"], "dash": dash, "width": 2.5},
             marker={"symbol": MARKERS["teacher"], "size": 7},
             name=name,
-            hovertemplate="after %{x} steps: %{y:.1f} %<extra>" + name + "</extra>",
+            hovertemplate=f"{said('after_steps')}<extra>{name}</extra>",
         )
     add_chance(figure, names["chance"])
     return figure
@@ -94,7 +94,7 @@ def layer_changes_figure(layers: Sequence[LayerChange], x_title: str, y_title: s
         textposition="outside",
         cliponaxis=False,
         marker={"color": PALETTE["teacher"]},
-        hovertemplate="layer %{x}: %{y:.1f} %<extra></extra>",
+        hovertemplate=said("of_layer") + "<extra></extra>",
     )
     figure.update_xaxes(type="category")
     figure.update_layout(showlegend=False)

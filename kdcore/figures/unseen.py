@@ -14,6 +14,7 @@ from kdcore.figures.common import (
     PALETTE,
     add_points,
     new_figure,
+    said,
     scale_x,
 )
 from kdcore.statistics import Interval
@@ -42,7 +43,7 @@ def recall_figure(
     """
     figure = new_figure(x_title, y_title)
     for key, symbol, dash in (("plain", "circle", "solid"), ("corrected", "circle-open", "dot")):
-        hover = "T = %{x}: %{customdata[0]} %, n = %{customdata[1]}<extra></extra>"
+        hover = said("share_at_temperature") + "<extra></extra>"
         add_points(figure, temperatures, recalls[key], names[key], hover, symbol, dash)
         percent = hard[key].times(100)
         ends = [min(temperatures), max(temperatures)]
@@ -101,7 +102,7 @@ def shift_figure(
             line={"color": PALETTE["distilled"], "width": 2.5, "dash": dash},
             marker={"symbol": symbol},
             name=names[key],
-            hovertemplate="shift %{x:+.1f}: %{y:.1f} %<extra>" + names[key] + "</extra>",
+            hovertemplate=f"{said('after_shift')}<extra>{names[key]}</extra>",
         )
     figure.add_vline(here, line={"color": PALETTE["label"], "width": 8}, opacity=0.35)
     figure.add_vline(
@@ -141,9 +142,7 @@ def confusion_figure(
         xgap=2,
         ygap=2,
         customdata=confusion.tolist(),
-        hovertemplate=(
-            "a %{y}, answered %{x}: %{customdata} images, %{z:.0%} of its row<extra></extra>"
-        ),
+        hovertemplate=said("answered") + "<extra></extra>",
     )
     figure.update_xaxes(type="category", side="top", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)

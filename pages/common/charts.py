@@ -93,11 +93,12 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     Figures keep their values, so that they can be sorted and copied, to four significant digits.
     """
     half_width: str = words("lesson")["table"]["half_width"]
-    names = {
-        name: half_width.format(of=spaced) if ci else spaced
-        for name in map(str, table.columns)
-        for spaced, ci in [(name.removesuffix("_ci").replace("_", " "), name.endswith("_ci"))]
-    }
+    headings: dict[str, str] = words("columns")
+    names = {}
+    for name in map(str, table.columns):
+        key = name.removesuffix("_ci")
+        heading = headings.get(key, key.replace("_", " "))
+        names[name] = heading if key == name else half_width.format(of=heading)
     return table.rename(columns=names).map(
         lambda value: float(f"{value:.4g}") if isinstance(value, float) else value
     )

@@ -37,10 +37,12 @@ def settle() -> None:
 
 
 def _find_out() -> str:
-    if (chosen := chosen_language()) is not None:
-        return chosen
-    browser = (st.context.locale or ENGLISH).split("-")[0].lower()
-    return browser if browser in languages() else ENGLISH
+    found = chosen_language()
+    if found is None:
+        browser = (st.context.locale or ENGLISH).split("-")[0].lower()
+        found = browser if browser in languages() else ENGLISH
+    of_all.speak(found)  # so do the charts of this run
+    return found
 
 
 def chosen_language() -> str | None:
