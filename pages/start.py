@@ -41,8 +41,8 @@ from pages.common.live_bars import (
 from pages.common.widgets import Controls, Named, Remembered, control_of
 from pages.common.words import words as words_of
 
-#: The digit taken away: not the one that *The digit it never saw* takes, which asks for a prediction
-#: first. Of some digits twice as many are read as of others.
+#: The digit taken away: not the one of *The digit it never saw*, which asks for a prediction first.
+#: Of some digits many more are read than of others.
 UNSEEN = 8
 
 #: What the page trains: with so few conditions and seeds it does not keep anybody waiting.
@@ -169,7 +169,8 @@ if controls["from"] == "take":
 elif lab is not None and drawn is not None:
     digit = own_digit(drawn, label, lab)
 with right:
-    show_picture("9rem")
+    if controls["from"] == "take":
+        show_picture("9rem")
     show_bars(digit, "label", "6rem", "10.5rem", "start-label")
     answered.follow(jobs.show_progress)
 
@@ -260,7 +261,7 @@ def show_students(result: Result[LabSettings, MeasuredLab], guess: str | None, s
     )
     kept = three["right" if guess == outcomes[lab.verdict] else "wrong"] if guess else ""
     glossary.markdown(f"{said} {kept}")
-    left, right = st.columns([5, 6], gap="large")
+    left, right = st.columns([5, 6], gap="medium")
     with left:
         say_who_reads(lab)
         st.button(three["again"], on_click=train_students, icon=":material/casino:")
@@ -309,10 +310,11 @@ def ask_for_unseen() -> None:
 def show_unseen(result: Result[UnseenClassSettings, MeasuredUnseen]) -> None:
     """Show how much of the digit both students read, and some of its images."""
     hard, soft = result.rows
-    left, right = st.columns([5, 6], gap="large")
+    left, right = st.columns([5, 6], gap="medium")
     with left:
-        for row, name in ((hard, "hard"), (soft, "soft")):
-            st.metric(four[name], charts.percent(result.interval(row, "unseen_recall")))
+        with st.container(key="unseen-figures", horizontal=True, wrap=False):
+            for row, name in ((hard, "hard"), (soft, "soft")):
+                st.metric(four[name], charts.percent(result.interval(row, "unseen_recall")))
         st.markdown(four[unseen_pattern(result)])
         say_where_from(result)
     with right:

@@ -107,8 +107,9 @@ def _gain(result: MeasuredLab | None, words: dict[str, Any]) -> str:
 
 def _verdict(result: MeasuredLab, words: dict[str, Any]) -> str:
     gain = charts.points(result.gain.mean, result.gain.half_width)
+    verdict = escape(words[result.verdict.replace(" ", "_")])
     return (
-        f"{escape(words['gain'])} <strong>{escape(words[result.verdict.replace(' ', '_')])}</strong>: "
+        f"{escape(words['gain'])} <strong>{verdict}</strong>: "
         f'<span class="number">{gain}</span> {escape(words["points"])}'
     )
 
