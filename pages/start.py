@@ -133,7 +133,7 @@ lab = answered.result.measured if answered.result else None
 # ------------------------------------------------------------------------- one label, one thing
 
 st.header(one["heading"], anchor=False)
-left, right = st.columns([5, 6], gap="medium")
+left, right = st.columns(2, gap="medium")
 drawn: Tensor | None = None
 label: int | None = None
 with left:
@@ -177,7 +177,7 @@ with right:
 # ------------------------------------------------------------------------- a teacher says more
 
 st.header(two["heading"], anchor=False)
-left, right = st.columns([5, 6], gap="medium")
+left, right = st.columns(2, gap="medium")
 with left:
     glossary.markdown(two["text"])
     temperature_slider(controls)
@@ -261,7 +261,7 @@ def show_students(result: Result[LabSettings, MeasuredLab], guess: str | None, s
     )
     kept = three["right" if guess == outcomes[lab.verdict] else "wrong"] if guess else ""
     glossary.markdown(f"{said} {kept}")
-    left, right = st.columns([5, 6], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         say_who_reads(lab)
         st.button(three["again"], on_click=train_students, icon=":material/casino:")
@@ -310,7 +310,7 @@ def ask_for_unseen() -> None:
 def show_unseen(result: Result[UnseenClassSettings, MeasuredUnseen]) -> None:
     """Show how much of the digit both students read, and some of its images."""
     hard, soft = result.rows
-    left, right = st.columns([5, 6], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         with st.container(key="unseen-figures", horizontal=True, wrap=False):
             for row, name in ((hard, "hard"), (soft, "soft")):
