@@ -18,7 +18,7 @@ const PIXEL_LEVELS = 16;
  * }} Digit one test image, and the logits that each network gives it
  * @typedef {{
  *   classes: number, rows: Row[], digits: Digit[], thumbnails: boolean, height: string,
- *   chosen: number, temperature: number, stale: boolean, words: Record<string, string>,
+ *   tall: string, chosen: number, temperature: number, stale: boolean, words: Record<string, string>,
  * }} Data
  * @typedef {{
  *   root: HTMLElement, data: Data, temperature: number, chosen: number, frame: number,
@@ -86,7 +86,7 @@ function buildRows(view, data) {
     }
     const head = element("div", { class: "head" },
       element("span", { class: `marker ${row.marker}` }),
-      element("span", { class: "name" }, row.name),
+      element("span", { class: "name" }),
       element("span", { class: "entropy" }));
     const node = element("div", { class: "row", role: "img", "data-who": row.who }, head, columns);
     colourAs(node, row.who);
@@ -94,8 +94,9 @@ function buildRows(view, data) {
   }
   const axis = element("div", { class: "columns axis", "aria-hidden": "true" });
   for (let c = 0; c < data.classes; c++) axis.append(element("div", { class: "column" }, String(c)));
-  // A hard label knows no temperature.
-  const moves = data.rows.some((row) => row.who !== "label" && row.temperature === null);
+  // A hard label knows no temperature; beside rows with one of their own each name says which.
+  const taught = data.rows.filter((row) => row.who !== "label");
+  const moves = taught.length && taught.every((row) => row.temperature === null);
   const at = element("div", { class: "head at" }, "T = ", element("strong", { class: "temperature" }));
   at.classList.toggle("still", !moves);
   rows.append(element("div", { class: "row" }, at, axis));
@@ -130,7 +131,8 @@ function draw(view) {
     const at = row.temperature ?? temperature; // some rows stay at a temperature of their own
     const p = probabilitiesOf(data, digit, row.who, at);
     const h = entropy(p);
-    const node = nodes[r];
+    const node = nodes[r], name = fill(row.name, { temperature: at.toFixed(1) });
+    find(node, ".name").textContent = name;
     findAll(node, ".column").forEach((column, c) => {
       column.classList.toggle("true-class", c === digit.label);
       column.style.setProperty("--p", String(p[c]));
@@ -143,9 +145,9 @@ function draw(view) {
     const likeliest = p.map((q, c) => [q, c]).sort((a, b) => b[0] - a[0]).slice(0, 3)
       .map(([q, c]) => `${c}: ${percent(q)} %`).join(", ");
     node.setAttribute("aria-label",
-      `${row.name}, T = ${at.toFixed(1)}: ${likeliest}; ${data.words.entropy_long} ${h.toFixed(2)}`);
+      `${name}, T = ${at.toFixed(1)}: ${likeliest}; ${data.words.entropy_long} ${h.toFixed(2)}`);
     const cells = table.children[r].children;
-    cells[0].textContent = row.name;
+    cells[0].textContent = name;
     p.forEach((q, c) => { cells[c + 1].textContent = `${(100 * q).toFixed(2)} %`; });
     cells[data.classes + 1].textContent = h.toFixed(3);
   });
@@ -168,6 +170,7 @@ function render({ parentElement, data, setStateValue }) {
   view.data = data;
   const body = find(parentElement, ".live-bars");
   body.style.setProperty("--height", data.height);
+  if (data.tall) body.style.setProperty("--tall", data.tall);
   body.classList.toggle("only-thumbnails", !data.rows.length);
   body.classList.toggle("stale", data.stale);
   body.classList.toggle("empty", !data.digits.length);

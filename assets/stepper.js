@@ -88,21 +88,34 @@ export function atRest(example, settings, least) {
 }
 
 /**
- * Where the two factors 1/T come from, at the class on which teacher and student differ most: how far
- * apart they are at T = 1 and softened, and that divided by T and multiplied by T².
+ * How far the teacher is above the student, class by class.
  * @param {Example} example
  * @param {number} temperature
  */
-export function twoFactors({ student, teacher }, temperature) {
-  const apart = (/** @type {number} */ at) => {
-    const p = softLabels(student, at);
-    return softLabels(teacher, at).map((share, c) => share - p[c]);
-  };
-  const softened = apart(temperature), sizes = softened.map(Math.abs);
-  const most = sizes.indexOf(Math.max(...sizes)), plain = softened[most] / temperature;
-  return {
-    class: most, first: apart(1)[most], softened: softened[most], plain, squared: plain * temperature ** 2,
-  };
+function apart({ student, teacher }, temperature) {
+  const p = softLabels(student, temperature);
+  return softLabels(teacher, temperature).map((share, c) => share - p[c]);
+}
+
+/**
+ * The class on which teacher and student differ most, with nothing softened.
+ * @param {Example} example
+ */
+export function mostApart(example) {
+  const sizes = apart(example, 1).map(Math.abs);
+  return sizes.indexOf(Math.max(...sizes));
+}
+
+/**
+ * Where the two factors 1/T come from, at one class: how far teacher and student are apart at T = 1
+ * and softened, and that divided by T and multiplied by T².
+ * @param {Example} example
+ * @param {number} temperature
+ * @param {number} at
+ */
+export function twoFactors(example, temperature, at) {
+  const softened = apart(example, temperature)[at], plain = softened / temperature;
+  return { first: apart(example, 1)[at], softened, plain, squared: plain * temperature ** 2 };
 }
 
 /**
@@ -390,8 +403,9 @@ function noteOf(view) {
   const { rest, words } = view.data;
   const rests = view.steps > 0 && atRest(exampleOf(view), settingsOf(view), rest);
   if (rests) return words.rest;
-  const { class: at, ...found } = twoFactors(exampleOf(view), view.temperature);
-  const figures = Object.entries(found)
+  // One class for the whole example: figures that jump to another one cannot be followed.
+  const at = mostApart({ ...exampleOf(view), student: view.data.student });
+  const figures = Object.entries(twoFactors(exampleOf(view), view.temperature, at))
     .map(([name, value]) => [name, short(Number(value.toPrecision(2)))]);
   return fill(words.twice, {
     class: at, temperature: short(view.temperature), ...Object.fromEntries(figures),

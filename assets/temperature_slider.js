@@ -15,6 +15,24 @@ const KEYBOARD_PAUSE_MS = 350; // a burst of arrow keys is one change
  */
 
 /**
+ * What a setting is for is said to a pointer that rests on its sign, to the Tab key, and to a finger:
+ * not every browser gives a button the focus for a tap. Escape takes it away.
+ * @param {HTMLElement} asked
+ */
+function answerWhoAsks(asked) {
+  const sign = find(asked, ".help");
+  const turn = (/** @type {"open" | "shut" | ""} */ way) => {
+    asked.classList.toggle("open", way === "open");
+    asked.classList.toggle("shut", way === "shut");
+  };
+  sign.onclick = () => turn(asked.classList.contains("open") ? "" : "open");
+  sign.onblur = () => turn("");
+  // A finger leaves before its tap counts.
+  sign.onpointerleave = (event) => { if (event.pointerType === "mouse") turn(""); };
+  sign.onkeydown = (event) => { if (event.key === "Escape") turn("shut"); };
+}
+
+/**
  * @param {{
  *   parentElement: HTMLElement & { _temperature?: State },
  *   data: Data,
@@ -27,7 +45,8 @@ function render({ parentElement, data, setStateValue }) {
   const state = (parentElement._temperature ??= { reported: data.value, dragging: false, timer: 0 });
 
   find(parentElement, "label > span").textContent = data.label;
-  find(parentElement, ".help").title = data.help;
+  find(parentElement, ".said").textContent = data.help;
+  answerWhoAsks(find(parentElement, ".asked"));
   input.min = String(data.minimum);
   input.max = String(data.maximum);
   input.step = String(data.step);

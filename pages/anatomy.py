@@ -212,7 +212,12 @@ def show_factor() -> None:
     points = [charts.points(gain.mean, gain.half_width) for gain in gained.values()]
     charts.show(
         gains_figure(list(gained), list(gained.values()), said["x"]),
-        charts.table(result.rows),
+        charts.table(
+            [
+                {said["name"]: name, said["x"]: 100 * gain.mean, said["ci"]: 100 * gain.half_width}
+                for name, gain in gained.items()
+            ]
+        ),
         said["alternative"].format(
             gains="; ".join(f"{name}: {gain}" for name, gain in zip(gained, points, strict=True))
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -19,6 +21,9 @@ from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperat
 from pages.common.widgets import Controls, Remembered, control_of
 
 CHART_HEIGHT = 300
+
+#: What stays where it is when something is tried: it is looked at, not run.
+LOOKED_AT = ("digit",)
 
 words = frame.page("lab")
 SETTINGS = LabSettings.parameters()
@@ -83,9 +88,71 @@ def show_inherited(result: MeasuredLab) -> None:
     st.markdown(text["text"].format(said=said, **shares))
 
 
+def try_out(values: Mapping[str, Any]) -> None:
+    """Set what is to be tried, from the defaults on: tries do not leak into each other."""
+    controls.reset(LOOKED_AT)
+    controls.set(values)
+
+
+def is_set(values: Mapping[str, Any]) -> bool:
+    """Return whether exactly this is tried now."""
+    return all(
+        controls.text(name) == controls.text_of(name, values.get(name))
+        for name in SETTINGS
+        if name in controls
+    )
+
+
+def show_tries() -> None:
+    """Offer a few things to change, as buttons that set everything, and ask what comes of it."""
+    text = words["next"]
+    with st.container(key="tries", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{text['heading']}**", width="content")
+        said = text["explain"]
+        for number, idea in enumerate(text["tries"]):
+            st.button(
+                idea["button"],
+                key=controls.key(f"try-{number}"),
+                on_click=try_out,
+                args=(idea["set"],),
+            )
+            said = idea["text"] if is_set(idea["set"]) else said
+        with st.container(width="stretch"):
+            st.caption(said)
+        if not is_set({}):
+            st.button(
+                text["reset"],
+                icon=":material/restart_alt:",
+                type="tertiary",
+                on_click=try_out,
+                args=({},),
+            )
+
+
+def show_before(lab: MeasuredLab) -> None:
+    """Show what distilling was worth in the run before, and what was set otherwise there."""
+    now = {name: controls.text(name) for name in SETTINGS if name in controls}
+    gain = charts.points(lab.gain.mean, lab.gain.half_width)
+    place = controls.key("said")
+    before, latest = st.session_state.get(place, (None, None))
+    if latest is None or latest[0] != now:
+        before, latest = latest, (now, gain)
+        st.session_state[place] = before, latest
+    if before is None:
+        return
+    was, gained = before
+    settings = ", ".join(
+        f"{controls.label(name)} {value}" for name, value in was.items() if value != now[name]
+    )
+    st.caption(words["next"]["before"].format(settings=settings, gain=gained))
+
+
 # ------------------------------------------------------------------------------- the controls
 
-with st.container(key="controls"):
+whole = st.container(key="knobs-and-result")
+with whole:
+    show_tries()
+with whole, st.container(key="controls"), st.container(key="knobs"):
     first, second, third, fourth = st.columns([5, 5, 5, 7], gap="medium")
     with first:
         temperature_slider(controls)
@@ -101,27 +168,33 @@ controls.write_address()
 
 # -------------------------------------------------------------------- the bars and the figures
 
-left, right = st.columns([7, 5], gap="large")
-with right:
-    figures, below = st.container(), st.container(key="provenance")
-with below:
-    show_seeds(controls, "student_samples", "seeds")
-    progress = st.empty()
-answered = ask_lab(lambda: controls.settings(LabSettings), controls, progress)
-lab = answered.result.measured if answered.result else None
-with left:
-    live_bars(
-        controls,
-        example_digits(lab) if lab else [],
-        words["bars"],
-        stale=answered.stale,
-    )
-with figures:
-    cards.accuracies(lab, words["results"], answered.stale)
-with below:
-    if answered.result and not answered.stale:
-        charts.provenance(provenance_of(answered.result))
-    answered.follow(jobs.show_progress)
+with whole:
+    left, right = st.columns([7, 5], gap="large")
+    with right:
+        figures, below = st.container(), st.container(key="provenance")
+    with below:
+        show_seeds(controls, "student_samples", "seeds")
+        progress = st.empty()
+    answered = ask_lab(lambda: controls.settings(LabSettings), controls, progress)
+    lab = answered.result.measured if answered.result else None
+    with left:
+        live_bars(
+            controls,
+            example_digits(lab) if lab else [],
+            words["bars"],
+            stale=answered.stale,
+        )
+    with figures:
+        cards.accuracies(lab, words["results"], answered.stale)
+        if lab and not answered.stale:
+            show_before(lab)
+    with below:
+        if answered.result and not answered.stale:
+            charts.provenance(provenance_of(answered.result))
+        answered.follow(jobs.show_progress)
+    # A phone shows no more than the controls and the bars at once: this stays at its foot.
+    with st.container(key="in-short"):
+        cards.in_short(lab, words["results"], answered.stale)
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -174,10 +247,6 @@ with right:
         show_inherited(lab)
     else:
         charts.placeholder(CHART_HEIGHT)
-
-st.subheader(words["next"]["heading"], anchor=False)
-for column, idea in zip(st.columns(3, gap="large"), words["next"]["tries"], strict=True):
-    column.markdown(idea)
 
 if answered.result:
     take_home.show(answered.result, "lab")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from html import escape
 
 import streamlit as st
 from torch import Tensor
@@ -12,7 +13,7 @@ from kdcore.data import digits
 from kdcore.experiments.lab import EXPERIMENT as LAB
 from kdcore.experiments.lab import LabSettings, MeasuredLab
 from kdcore.experiments.result import AnyResult, Result
-from kdcore.experiments.unseen_class import EXPERIMENT as UNSEEN
+from kdcore.experiments.unseen_class import EXPERIMENT as UNSEEN_CLASS
 from kdcore.experiments.unseen_class import (
     MeasuredUnseen,
     UnseenClassSettings,
@@ -23,6 +24,7 @@ from kdcore.figures import live_curves_figure
 from kdcore.losses import soft_labels
 from kdcore.settings import TEMPERATURE
 from kdcore.views.drawing import digit_from_drawing, drawing_of
+from kdcore.views.pictures import picture
 from kdcore.visit.jobs import Job
 from pages.common import cards, charts, digit_images, frame, glossary, jobs
 from pages.common.answer import Answer, ask, ask_lab
@@ -39,13 +41,17 @@ from pages.common.live_bars import (
 from pages.common.widgets import Controls, Named, Remembered, control_of
 from pages.common.words import words as words_of
 
+#: The digit taken away: not the one of *The digit it never saw*, which asks for a prediction first.
+#: Of some digits many more are read than of others.
+UNSEEN = 8
+
 #: What the page trains: with so few conditions and seeds it does not keep anybody waiting.
-UNSEEN_SETTINGS = UnseenClassSettings(omit=(3,), temperatures=(8.0,), seeds=5)
+UNSEEN_SETTINGS = UnseenClassSettings(omit=(UNSEEN,), temperatures=(8.0,), seeds=5)
 
 #: Where the seeds of "two others" begin; with so many to draw from, two visitors rarely share them.
 FIRST_SEEDS = range(10, 1000, 10)
 
-THREES_SHOWN = 8
+IMAGES_SHOWN = 8
 
 words = frame.page("start")
 one, two, three, four, five = (words[w] for w in ("one", "two", "three", "four", "five"))
@@ -90,18 +96,31 @@ def own_digit(drawn: Tensor, label: int | None, lab: MeasuredLab) -> ExampleDigi
     return ExampleDigit(0, -1 if label is None else label, pixels(drawn), logits)
 
 
-def show_bars(digit: ExampleDigit | None, who: tuple[str, ...], height: str, key: str) -> None:
+def show_picture(size: str) -> None:
+    """Draw the digit that is being looked at, large enough to be looked at."""
+    if image is None:
+        return
+    named = words["bars"]["digit"].format(label=label)
+    described = named if label is not None else words["bars"]["drawn"]
+    st.html(
+        f'<img class="digit" style="--size:{size}" alt="{escape(described)}" '
+        f'src="{picture(image, 8)}">',
+        width="content",
+    )
+
+
+def show_bars(digit: ExampleDigit | None, who: str, tall: str, height: str, key: str) -> None:
     """Draw bars of the digit that is being looked at."""
     text = words["bars"] if answered.result is None else words["bars"] | {"waiting": draw_first}
-    rows = [Row(each, names[each]) for each in who]
     live_bars(
         controls,
         [digit] if digit else [],
         text,
         stale=False,
-        rows=rows,
+        rows=[Row(who, names[who])],
         thumbnails=False,
         height=height,
+        tall=tall,
         key=key,
     )
 
@@ -114,7 +133,7 @@ lab = answered.result.measured if answered.result else None
 # ------------------------------------------------------------------------- one label, one thing
 
 st.header(one["heading"], anchor=False)
-left, right = st.columns([5, 6], gap="large")
+left, right = st.columns(2, gap="medium")
 drawn: Tensor | None = None
 label: int | None = None
 with left:
@@ -134,25 +153,31 @@ with left:
             [test_digit(i, lab) for i in dict.fromkeys((*THUMBNAILS, controls["digit"]))]
             if lab
             else [],
-            words["bars"],
+            # The bars beside it say what is waited for.
+            words["bars"] | {"waiting": ""},
             stale=False,
             rows=[],
             height="2.6rem",
             key="start-choice",
         )
 digit: ExampleDigit | None = None
-if lab is not None and controls["from"] == "take":
-    digit = test_digit(controls["digit"], lab)
+image = drawn
+if controls["from"] == "take":
+    test = digits().test
+    image, label = test.inputs[controls["digit"]], int(test.labels[controls["digit"]])
+    digit = test_digit(controls["digit"], lab) if lab else None
 elif lab is not None and drawn is not None:
     digit = own_digit(drawn, label, lab)
 with right:
-    show_bars(digit, ("label",), "9rem", "start-label")
+    if controls["from"] == "take":
+        show_picture("9rem")
+    show_bars(digit, "label", "6rem", "10.5rem", "start-label")
     answered.follow(jobs.show_progress)
 
 # ------------------------------------------------------------------------- a teacher says more
 
 st.header(two["heading"], anchor=False)
-left, right = st.columns([5, 6], gap="large")
+left, right = st.columns(2, gap="medium")
 with left:
     glossary.markdown(two["text"])
     temperature_slider(controls)
@@ -180,11 +205,13 @@ def say_second_thoughts(digit: ExampleDigit, lab: MeasuredLab) -> None:
     st.markdown("  \n".join(lines))
 
 
-with left:
+with left, st.container(key="second-thoughts", horizontal=True, wrap=False):
+    show_picture("5rem")
     if digit is not None and lab is not None:
-        say_second_thoughts(digit, lab)
+        with st.container():
+            say_second_thoughts(digit, lab)
 with right:
-    show_bars(digit, ("label", "teacher"), "17rem", "start-teacher")
+    show_bars(digit, "teacher", "clamp(7rem, 30vw, 12rem)", "13rem", "start-teacher")
     if answered.result:
         say_where_from(answered.result)
 
@@ -234,7 +261,7 @@ def show_students(result: Result[LabSettings, MeasuredLab], guess: str | None, s
     )
     kept = three["right" if guess == outcomes[lab.verdict] else "wrong"] if guess else ""
     glossary.markdown(f"{said} {kept}")
-    left, right = st.columns([5, 6], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         say_who_reads(lab)
         st.button(three["again"], on_click=train_students, icon=":material/casino:")
@@ -255,13 +282,16 @@ guess: str | None = st.segmented_control(
 )
 first_seed: int | None = st.session_state.get("start.first_seed")
 if first_seed is None:
-    st.button(
-        three["train"],
-        type="primary",
-        disabled=guess is None,
-        on_click=train_students,
-        icon=":material/play_arrow:",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            three["train"],
+            type="primary",
+            disabled=guess is None,
+            on_click=train_students,
+            icon=":material/play_arrow:",
+        )
+        if guess is None:
+            st.caption(three["choose"], width="content")
 else:
     seeds = LabSettings(first_seed=first_seed)
     taught: Answer[LabSettings, MeasuredLab] = ask(LAB, lambda: seeds, controls, "students")
@@ -273,31 +303,32 @@ else:
 
 
 def ask_for_unseen() -> None:
-    """Take the threes away."""
+    """Take every image of one digit away."""
     st.session_state["start.unseen"] = True
 
 
 def show_unseen(result: Result[UnseenClassSettings, MeasuredUnseen]) -> None:
-    """Show how many threes both students read, and some of them."""
+    """Show how much of the digit both students read, and some of its images."""
     hard, soft = result.rows
-    left, right = st.columns([5, 6], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
-        for row, name in ((hard, "hard"), (soft, "soft")):
-            st.metric(four[name], charts.percent(result.interval(row, "unseen_recall")))
+        with st.container(key="unseen-figures", horizontal=True, wrap=False):
+            for row, name in ((hard, "hard"), (soft, "soft")):
+                st.metric(four[name], charts.percent(result.interval(row, "unseen_recall")))
         st.markdown(four[unseen_pattern(result)])
         say_where_from(result)
     with right:
         st.markdown(four["shown"])
         test, student = digits().test, result.measured.students[1]
         look = look_into(student, result.settings.omit, 0.0)
-        answers = dict.fromkeys(look.right, 3) | dict(look.wrong)
-        shown = sorted(answers)[:THREES_SHOWN]
+        answers = dict.fromkeys(look.right, UNSEEN) | dict(look.wrong)
+        shown = sorted(answers)[:IMAGES_SHOWN]
         digit_images.show(
             [test.inputs[index] for index in shown],
             [four["image_alternative"].format(answer=answers[index]) for index in shown],
             [
                 four["image"].format(
-                    mark="✓" if answers[index] == 3 else "✗", answer=answers[index]
+                    mark="✓" if answers[index] == UNSEEN else "✗", answer=answers[index]
                 )
                 for index in shown
             ],
@@ -307,9 +338,15 @@ def show_unseen(result: Result[UnseenClassSettings, MeasuredUnseen]) -> None:
 st.header(four["heading"], anchor=False)
 glossary.markdown(four["text"])
 if not st.session_state.get("start.unseen"):
-    st.button(four["train"], type="primary", on_click=ask_for_unseen, icon=":material/play_arrow:")
+    st.button(
+        four["train"],
+        # One button at a time draws the eye: the step before this one comes first.
+        type="secondary" if first_seed is None else "primary",
+        on_click=ask_for_unseen,
+        icon=":material/play_arrow:",
+    )
 else:
-    unseen = ask(UNSEEN, lambda: UNSEEN_SETTINGS, controls)
+    unseen = ask(UNSEEN_CLASS, lambda: UNSEEN_SETTINGS, controls)
     unseen.follow(show_training)
     if unseen.result is not None and not unseen.stale:
         show_unseen(unseen.result)

@@ -30,6 +30,23 @@ def accuracies(result: MeasuredLab | None, words: dict[str, Any], stale: bool) -
     )
 
 
+def in_short(result: MeasuredLab | None, words: dict[str, Any], stale: bool) -> None:
+    """Show the same figures in two lines, by their markers, for whoever sees the cards no more.
+
+    It says nothing that the cards do not: who listens to the page hears it once.
+    """
+    figures = "".join(
+        f'<span class="marker {MARKERS[who]}" style="--colour:var(--{who})"></span>'
+        f"<strong>{'–' if result is None else f'{100 * result.of(who).mean:.1f}'}</strong>"
+        for who in _ROWS
+    )
+    said = "&nbsp;" if result is None else _verdict(result, words)
+    st.html(
+        f'<div class="short{" stale" if stale else ""}" aria-hidden="true">'
+        f'<p class="figures">{figures} %</p><p>{said}</p></div>'
+    )
+
+
 def claim(
     text: str, source: str, verdict: ClaimVerdict | None, said: str, label: str | None = None
 ) -> None:
@@ -82,12 +99,18 @@ def _gain(result: MeasuredLab | None, words: dict[str, Any]) -> str:
         hard=f"{100 * result.hard_agreement.mean:.0f} %",
         distilled=f"{100 * result.distilled_agreement.mean:.0f} %",
     )
-    gain = charts.points(result.gain.mean, result.gain.half_width)
     return (
-        f'<div class="gain {verdict}"><p class="verdict">{escape(words["gain"])} '
-        f'<strong>{escape(words[verdict])}</strong>: <span class="number">{gain}</span> '
-        f"{escape(words['points'])}</p>"
+        f'<div class="gain {verdict}"><p class="verdict">{_verdict(result, words)}</p>'
         f"<p>{escape(reason)}</p><p>{escape(agreement)}</p></div>"
+    )
+
+
+def _verdict(result: MeasuredLab, words: dict[str, Any]) -> str:
+    gain = charts.points(result.gain.mean, result.gain.half_width)
+    verdict = escape(words[result.verdict.replace(" ", "_")])
+    return (
+        f"{escape(words['gain'])} <strong>{verdict}</strong>: "
+        f'<span class="number">{gain}</span> {escape(words["points"])}'
     )
 
 

@@ -36,6 +36,7 @@ class Row:
 
     #: "label", "teacher", "hard" or "distilled".
     who: str
+    #: What it is called; ``{temperature}`` in it is the row's own, while the slider moves, too.
     name: str
     #: A temperature of its own; the slider's unless given.
     temperature: float | None = None
@@ -87,6 +88,7 @@ def live_bars(
     rows: Sequence[Row] | None = None,
     thumbnails: bool = True,
     height: str = _LAB_HEIGHT,
+    tall: str = "",
     key: str = _BARS_KEY,
 ) -> None:
     """Draw the bars of one of the digits; the chosen one is ``controls["digit"]``.
@@ -103,9 +105,11 @@ def live_bars(
         The rows of bars; hard label, teacher and both students unless given. Without any row
         only the thumbnails are drawn, to choose for other bars on the page.
     thumbnails
-        Whether the digits are offered to choose from; else the chosen one is drawn.
+        Whether the digits are offered to choose from.
     height
         The least height, so that nothing jumps when the first figures come.
+    tall
+        The height of a row where it is not that of four above each other.
     key
         A name of its own for each that stands on the same page.
     """
@@ -124,6 +128,7 @@ def live_bars(
             "rows": [vars(row) | {"marker": MARKERS[row.who]} for row in rows],
             "thumbnails": thumbnails,
             "height": height,
+            "tall": tall,
             "digits": [vars(digit) for digit in digits],
             "chosen": controls["digit"],
             "temperature": controls["temperature"],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from playwright.sync_api import Page, expect
 
 from pages.common import course
 from pages.common.words import words
-from tests.browser.conftest import GO, GoOn, Visit, wait_for_rest
+from tests.browser.conftest import GO, GoOn, Theme, Visit, look_at, wait_for_rest
 from tests.browser.test_lessons import FEW, predict
 
 
@@ -27,11 +28,14 @@ def in_the_way(page: Page, name: str) -> str:
 ANSWERED = {"temperature": "low", "dark_knowledge": "order"}
 RELOADED = "unseen_digit"
 
+SCREENS: tuple[tuple[int, int, Theme], ...] = ((1280, 800, "light"), (390, 844, "dark"))
+
 
 def test_the_whole_course_is_walked_and_a_reload_in_the_middle_loses_nothing(
     app: str, visit: Visit
 ) -> None:
     page = visit(app)
+    each_step_of_the_first_page_is_one_screen_and_its_bars_can_be_read(page)
     ticked = set()
     names = [entry.name for entry in course.pages()]
     for name in names:
@@ -63,6 +67,34 @@ def test_the_whole_course_is_walked_and_a_reload_in_the_middle_loses_nothing(
     the_whole_course_is_in_view_at_800_pixels(page)
     page.locator(".st-key-way-previous a").click()
     heading(page, names[-2])
+
+
+def each_step_of_the_first_page_is_one_screen_and_its_bars_can_be_read(page: Page) -> None:
+    wait_for_rest(page, "start")
+    text = words("start")
+    for width, height, theme in SCREENS:
+        look_at(page, width, height, theme)
+        page.wait_for_timeout(300)
+        tops = page.eval_on_selector_all(
+            "[data-testid=stMain] h2", "all => all.map(each => each.getBoundingClientRect().y)"
+        )
+        assert len(tops) == len(("one", "two", "three", "four", "five"))
+        # What stays at the top of a phone takes 60 of its pixels.
+        assert max(b - a for a, b in pairwise(tops)) <= height - (60 if width < 640 else 0)
+        for place, least in (("label", 75), ("teacher", 90)):
+            bar = page.locator(f".st-key-start-{place} .true-class .bar")
+            assert bar.evaluate("bar => bar.offsetHeight") >= least, "the bar of 100 %"
+        sizes = page.locator("img.digit").evaluate_all("all => all.map(each => each.width)")
+        assert sizes == [144, 80]
+        chosen = page.locator(".st-key-start-choice .thumbnails button[aria-pressed=true] canvas")
+        others = page.locator(".st-key-start-choice .thumbnails button[aria-pressed=false] canvas")
+        opacity = "all => all.map(each => Number(getComputedStyle(each).opacity))"
+        assert chosen.evaluate_all(opacity) == [1]
+        assert max(others.evaluate_all(opacity)) < 0.7
+        train = page.get_by_role("button", name=text["three"]["train"])
+        expect(train).to_be_disabled()
+        assert train.evaluate_all(opacity) == [0.5]
+    look_at(page)
 
 
 def words_of(name: str, key: str) -> str:

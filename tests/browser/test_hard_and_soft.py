@@ -73,7 +73,10 @@ def test_the_bars_move_with_t_and_with_the_digit_and_the_map_with_a_click(
     before = [row.locator(".value").all_inner_texts() for row in rows.all()]
     slider = page.get_by_role("slider", name="Temperature T")
     slider.press("End")
-    expect(page.locator(".st-key-panel-temperature .temperature")).to_have_text("20.0")
+    expect(rows.locator(".name")).to_have_text(["at T = 1.0", "at your T = 20.0", "at T = 20.0"])
+    # One large T under bars of three would say that all have it.
+    expect(page.locator(".st-key-panel-temperature .temperature")).to_be_hidden()
+    expect(page.locator(".st-key-panel-chain .temperature")).to_have_text("20.0")
     after = [row.locator(".value").all_inner_texts() for row in rows.all()]
     assert after[0] == before[0]
     assert after[1] != before[1]

@@ -96,7 +96,10 @@ def test_a_visit_to_the_lab(app: str, visit: Visit) -> None:
     another_teacher_width_trains_other_teachers(page)
     without_the_teachers_voice_there_is_no_difference(page)
     quick_changes_are_all_kept(page)
+    what_t_is_for_is_said_to_pointer_and_keyboard(page)
     on_a_phone_in_the_dark_nothing_is_cut_off(page)
+    on_a_phone_the_knobs_the_bars_and_the_result_are_one_screen(page)
+    what_t_is_for_is_said_to_a_finger(page)
 
 
 def each_chart_has_its_table_and_its_text(page: Page) -> None:
@@ -186,6 +189,47 @@ def on_a_phone_in_the_dark_nothing_is_cut_off(page: Page) -> None:
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+
+
+def on_a_phone_the_knobs_the_bars_and_the_result_are_one_screen(page: Page) -> None:
+    in_short = page.locator(".short")
+    expect(in_short).to_be_in_viewport(ratio=1)  # already where the page begins
+    knobs = page.locator(".st-key-controls")
+    knobs.evaluate("knobs => knobs.scrollIntoView()")
+    main = "document.querySelector('[data-testid=stMain]')"
+    page.evaluate(f"{main}.scrollBy(0, -60)")  # what stays at the top of a phone
+    boxes = [part.bounding_box() for part in (knobs, page.locator(".live-bars .rows"), in_short)]
+    edges = [edge for box in boxes if box for edge in (box["y"], box["y"] + box["height"])]
+    assert edges == sorted(edges), "the result stands over no bar"
+    assert edges[0] >= 59 and edges[-1] <= 844
+    expect(in_short).to_contain_text(page.locator(".gain .number").inner_text())
+
+
+def what_t_is_for_is_said_to_pointer_and_keyboard(page: Page) -> None:
+    said, sign = page.locator(".slider .said"), page.locator(".slider .help")
+    expect(said).to_be_hidden()
+    sign.hover()
+    expect(said).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(said).to_be_hidden()
+    temperature_slider(page).focus()
+    page.keyboard.press("Shift+Tab")
+    expect(sign).to_be_focused()
+    expect(said).to_contain_text("softmax")
+    expect(said).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(said).to_be_hidden()
+    page.keyboard.press("Tab")
+
+
+def what_t_is_for_is_said_to_a_finger(page: Page) -> None:
+    said, sign = page.locator(".slider .said"), page.locator(".slider .help")
+    for shown in (True, False):
+        # As a finger does it: it leaves before its tap counts.
+        for event in ("pointerdown", "pointerup", "pointerleave"):
+            sign.dispatch_event(event, {"pointerType": "touch"})
+        sign.dispatch_event("click")
+        expect(said).to_be_visible(visible=shown)
 
 
 def all_is_on_the_first_screen(page: Page) -> None:

@@ -14,7 +14,7 @@ const common = await readFile(new URL("common.js", assets), "utf-8");
 const own = await readFile(new URL("stepper.js", assets), "utf-8");
 const file = join(await mkdtemp(join(tmpdir(), "stepper-")), "stepper.mjs");
 await writeFile(file, own.replace(/^import \{[^}]*\} from "\.\/common\.js";\n/m, () => common));
-const { atRest, descend, lossOf, pulls, shiftedTeacher, ticksOf, twoFactors, written } =
+const { atRest, descend, lossOf, mostApart, pulls, shiftedTeacher, ticksOf, twoFactors, written } =
   await import(pathToFileURL(file).href);
 
 const teacher = [0, 1, 2, 8, -2, 4, 0, 1, 5, 2];
@@ -59,12 +59,17 @@ test("without the factor the soft pull is divided by T², and is still the slope
 
 test("what is said of the two factors is the soft pull at α = 0, without T² and with it", () => {
   for (const temperature of [0.5, 1, 4, 20]) {
-    const said = twoFactors(example, temperature), settings = { temperature, alpha: 0, rate: 1 };
-    near(said.squared, pulls(example, settings).soft[said.class]);
-    near(said.plain, pulls(example, { ...settings, squared: false }).soft[said.class]);
-    near(said.plain, said.softened / temperature);
+    const settings = { temperature, alpha: 0, rate: 1 };
+    for (const at of [3, 5]) {
+      const said = twoFactors(example, temperature, at);
+      near(said.squared, pulls(example, settings).soft[at]);
+      near(said.plain, pulls(example, { ...settings, squared: false }).soft[at]);
+      near(said.plain, said.softened / temperature);
+    }
   }
-  const { first, softened } = twoFactors(blank, 1);
+  assert.equal(mostApart(example), 3);
+  assert.equal(mostApart({ ...example, student: teacher.map((z, c) => (c === 8 ? 9 : z)) }), 8);
+  const { first, softened } = twoFactors(blank, 1, 3);
   near(first, softened);
 });
 
