@@ -183,8 +183,7 @@ def show_memorising(faults: Faults) -> None:
 
 
 if lesson.predict():
-    lesson.step(2, "run")
-    result = lesson.run_beside(EXPERIMENT, lesson.settings)
+    result = lesson.run(EXPERIMENT)
     if result:
         faults = result.measured
         with lesson.results():

@@ -51,14 +51,14 @@ def test_a_ghost_has_no_ghost() -> None:
 
 
 def charts_with_a_ghost(page: AppTest) -> int:
-    ghost = words("lesson")["compare"]["ghost"]
+    ghost = words("lesson")["compare"]["ghost"]["before"].split("{")[0]
     return sum(ghost in chart.proto.spec for chart in page.get("plotly_chart"))
 
 
 def test_after_another_setting_its_chart_and_its_figure_show_the_run_before() -> None:
     page = run_of("dark_knowledge", {})
     assert charts_with_a_ghost(page) == 0
-    said = words("lesson")["compare"]["before"].split("{")[0]
+    said = words("lesson")["compare"]["before"]["before"].split("{")[0]
     assert not any(caption.value.startswith(said) for caption in page.caption)
     page.session_state["dark_knowledge.alpha"] = 0.6
     page.run()

@@ -133,7 +133,12 @@ def test_runs_are_counted_alike_or_it_is_said_why_not() -> None:
     assert ends not in [caption.value for caption in opened("the_end", log).caption]
     told = " ".join(each.value for each in opened("takeaways", log).markdown)
     some = words("takeaways")["summary"]["some"]
-    assert some.format(tested=1, claims=len(CLAIMS), all=1, runs=1) in told
+    assert (
+        some.format(
+            tested=1, claims=len(CLAIMS), all=1, runs=1, supported=0, contradicted=0, undecided=1
+        )
+        in told
+    )
 
 
 def test_which_claims_are_counted_is_said_beside_the_count() -> None:

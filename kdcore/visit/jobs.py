@@ -305,6 +305,8 @@ class JobPool:
         self._lock = Lock()
         self._line: Line[Job[Any]] = Line()
         self._wanted: dict[Hashable, Job[Any]] = {}
+        #: Seconds a multiply-add in the last run of each function: there are a few dozen.
+        self._paces: dict[Hashable, float] = {}
         #: Which job each visitor waits for in each place.
         self._places: dict[tuple[Hashable, Hashable], Job[Any]] = {}
         #: What functions are still at work for, whether anybody wants it or not.
@@ -381,6 +383,18 @@ class JobPool:
         self._sweep_if_due()
         self._start_what_can()
         return job
+
+    def expected_seconds(
+        self, function: Callable[[Any, Monitor], Any], settings: Hashable
+    ) -> float | None:
+        """Return about how long a run would take, judged by the last one of the same function.
+
+        Time goes with the multiply-adds that the settings say, but how many a second differs from
+        one function to another by a factor of sixty. ``None`` if none was made here yet.
+        """
+        with self._lock:
+            pace = self._paces.get(function)
+        return None if pace is None else pace * run_work(settings)
 
     def release(self, job: Job[Any], visitor: Hashable = None, place: Hashable = None) -> None:
         """Say that a visitor no longer waits in a place; stop the job if nobody else does."""
@@ -595,6 +609,8 @@ class JobPool:
                 if look.state == "done" and not job._ended.is_set():
                     job._held = size
                     self._kept.put(job.key, job)
+                    if job.work and (seconds := getattr(look.result, "seconds", 0.0)):
+                        self._paces[job.key[0]] = seconds / job.work
                 self._end(job, look)
             for preparation in preparations:
                 self._ahead[preparation] = None
