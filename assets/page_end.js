@@ -1,8 +1,8 @@
 // @ts-check
 // Says that the end of a page was reached: it was on the screen for a moment, with the whole page
-// drawn above it.
+// drawn above it. Not while one is leaving: what is said then would call the reader back.
 
-const MOMENT_MS = 300;
+const MOMENT_MS = 200;
 
 /**
  * @param {{
@@ -28,9 +28,19 @@ export default function ({ parentElement, data, setTriggerValue }) {
     clearTimeout(waiting);
     if (isInView) waiting = window.setTimeout(look, MOMENT_MS);
   });
-  if (end) watching.observe(end);
-  return () => {
+  const stop = () => {
     clearTimeout(waiting);
     watching.disconnect();
+  };
+  const leave = (/** @type {MouseEvent} */ event) => {
+    if (event.composedPath().some((each) => each instanceof HTMLAnchorElement)) stop();
+  };
+  if (end) watching.observe(end);
+  document.addEventListener("click", leave, true);
+  window.addEventListener("popstate", stop);
+  return () => {
+    stop();
+    document.removeEventListener("click", leave, true);
+    window.removeEventListener("popstate", stop);
   };
 }

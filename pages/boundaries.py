@@ -187,25 +187,25 @@ controls.write_address()
 if controls["plane"] == "own" and (trouble := st.session_state.get(TROUBLE)):
     st.error(trouble, icon=":material/error:")
 
-with st.container(key="film-head"):
+# Beside nothing else, so that what scrolls here takes no room.
+with st.container(key="film-head", gap=None):
     bring_into_view("st-key-film-head", controls.key("bring"))
-asked = settings()
-answered: Answer[PlaygroundSettings, MeasuredFilms] = Answer(None)
-if asked is not None:
-    known = asked
-    answered = ask(EXPERIMENT, lambda: known, controls)
-result = answered.result
-
-film(
-    result,
-    temperature=controls["temperature"],
-    seed=controls["seed"],
-    own_points=placed_points(),
-    words=words["film"],
-    stale=answered.stale,
-    on_new_seed=take_seed,
-    on_own_points=take_points,
-)
+    asked = settings()
+    answered: Answer[PlaygroundSettings, MeasuredFilms] = Answer(None)
+    if asked is not None:
+        known = asked
+        answered = ask(EXPERIMENT, lambda: known, controls)
+    result = answered.result
+    film(
+        result,
+        temperature=controls["temperature"],
+        seed=controls["seed"],
+        own_points=placed_points(),
+        words=words["film"],
+        stale=answered.stale,
+        on_new_seed=take_seed,
+        on_own_points=take_points,
+    )
 with st.container(key="provenance"):
     answered.follow(lambda running: jobs.show_progress(running, words["stages"]))
     if result is not None and not answered.stale:
