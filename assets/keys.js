@@ -27,7 +27,7 @@ function turn(event) {
 /** A list or a menu that is open takes the key for itself. */
 function leave() {
   if (document.querySelector("[role=listbox], [role=dialog], [role=menu]")) return;
-  const out = document.querySelector(".st-key-presenting-switch button");
+  const out = document.querySelector(".st-key-presenting-switch")?.querySelector("button");
   if (out instanceof HTMLElement) out.click();
 }
 

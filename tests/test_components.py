@@ -84,7 +84,7 @@ def test_no_script_holds_a_word_for_the_learner(path: Path) -> None:
     texts = re.findall(r'"([^"\n]*)"', code)
     texts += [re.sub(r"\$\{[^}]*\}", "", text) for text in re.findall(r"`([^`]*)`", code)]
     words = {text for text in texts if re.search(r"\b[A-Z][a-z]|[a-z] [a-z]", text)}
-    keys = {"Enter", "ArrowLeft", "ArrowRight", "PageUp", "PageDown"}
+    keys = {"Enter", "Escape", "ArrowLeft", "ArrowRight", "PageUp", "PageDown"}
     assert words <= keys, "texts belong in assets/lessons, but for the name of a key"
 
 

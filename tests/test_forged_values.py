@@ -166,7 +166,7 @@ def test_a_page_is_done_when_its_own_end_was_reached_and_by_nothing_else(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frame, "component", lambda _: browser)
-    st.session_state |= {"frame.page": "lab", "frame.open": False}
+    st.session_state.update({"frame.page": "lab", "frame.open": False})
     frame._watch_for_end("lab")
     for forged in [*FORGED, "temperature", "start"]:
         browser.say("reached", forged)
@@ -180,6 +180,6 @@ def test_the_end_of_a_lesson_or_of_a_page_that_waits_is_not_watched_for(
     browser: Browser, monkeypatch: pytest.MonkeyPatch, name: str, is_open: bool
 ) -> None:
     monkeypatch.setattr(frame, "component", lambda _: browser)
-    st.session_state |= {"frame.page": name, "frame.open": is_open}
+    st.session_state.update({"frame.page": name, "frame.open": is_open})
     frame._watch_for_end(name)
     assert browser.calls == {}

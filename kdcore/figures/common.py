@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
@@ -240,7 +240,7 @@ def _keep_readable(figure: Figure, own: Sequence[go.Scatter], ghosts: Sequence[g
     )
 
 
-def _along(trace: go.Scatter, letter: str) -> Sequence[object]:
+def _along(trace: go.Scatter, letter: str) -> Sequence[Any]:
     values = trace[letter]
     return () if values is None else values
 
