@@ -33,7 +33,7 @@ const SHADES = 80; // pixels along a side that are computed; the canvas draws th
  *   colours: number[][], between: { low: Int16Array, share: Float32Array },
  *   columns: HTMLElement[], canvases: HTMLCanvasElement[], table: HTMLElement[][],
  *   image?: ImageData, scratch?: HTMLCanvasElement, observer?: ResizeObserver, shape?: string,
- *   story?: string, fromPython?: number, unfollow?: () => void,
+ *   story?: string, fromPython?: number, unfollow?: () => void, unseen?: IntersectionObserver,
  * }} View
  */
 
@@ -449,8 +449,21 @@ function show(view, frame) {
   schedule(view);
 }
 
+/**
+ * Begin when it can be seen: what has asked for the film may stand a screen below it.
+ * @param {View} view
+ */
+function playWhenSeen(view) {
+  pause(view);
+  const unseen = (view.unseen = new IntersectionObserver((seen) => {
+    if (seen.some((each) => each.isIntersecting)) play(view);
+  }, { threshold: 0.6 }));
+  unseen.observe(view.canvases[0]);
+}
+
 /** @param {View} view */
 function play(view) {
+  view.unseen?.disconnect();
   cancelAnimationFrame(view.ticking);
   if (view.frame >= lastFrame(view)) view.frame = 0;
   view.playing = true;
@@ -475,6 +488,7 @@ function play(view) {
 
 /** @param {View} view */
 function pause(view) {
+  view.unseen?.disconnect();
   view.playing = false;
   cancelAnimationFrame(view.ticking);
   schedule(view);
@@ -687,13 +701,14 @@ function render({ parentElement, data, setTriggerValue }) {
     view.story = data.story;
     view.frame = 0;
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) pause(view);
-    else play(view);
+    else playWhenSeen(view);
   } else if (view.playing) {
     play(view);
   }
   show(view, view.frame);
   return () => {
     unfollow();
+    view.unseen?.disconnect();
     cancelAnimationFrame(view.ticking);
     cancelAnimationFrame(view.scheduled);
     view.scheduled = 0;

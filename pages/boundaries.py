@@ -20,6 +20,7 @@ from kdcore.settings import SEED
 from pages.common import charts, frame, jobs, turns
 from pages.common.answer import Answer, ask
 from pages.common.boundaries import OWN_CLASSES, film
+from pages.common.lesson import bring_into_view
 from pages.common.live_bars import temperature_slider
 from pages.common.widgets import Controls, Named, control_of
 from pages.common.words import say
@@ -151,8 +152,9 @@ def show_provenance(result: PlaygroundResult) -> None:
 
 
 def set_controls(values: dict[str, Any]) -> None:
-    """Set the controls as a “try” proposes."""
+    """Set the controls as a “try” proposes, and bring the eye to the film."""
     controls.set(values)
+    st.session_state[controls.key("bring")] = True
 
 
 # ------------------------------------------------------------------------------- the controls
@@ -185,23 +187,25 @@ controls.write_address()
 if controls["plane"] == "own" and (trouble := st.session_state.get(TROUBLE)):
     st.error(trouble, icon=":material/error:")
 
-asked = settings()
-answered: Answer[PlaygroundSettings, MeasuredFilms] = Answer(None)
-if asked is not None:
-    known = asked
-    answered = ask(EXPERIMENT, lambda: known, controls)
-result = answered.result
-
-film(
-    result,
-    temperature=controls["temperature"],
-    seed=controls["seed"],
-    own_points=placed_points(),
-    words=words["film"],
-    stale=answered.stale,
-    on_new_seed=take_seed,
-    on_own_points=take_points,
-)
+# Beside nothing else, so that what scrolls here takes no room.
+with st.container(key="film-head", gap=None):
+    bring_into_view("st-key-film-head", controls.key("bring"))
+    asked = settings()
+    answered: Answer[PlaygroundSettings, MeasuredFilms] = Answer(None)
+    if asked is not None:
+        known = asked
+        answered = ask(EXPERIMENT, lambda: known, controls)
+    result = answered.result
+    film(
+        result,
+        temperature=controls["temperature"],
+        seed=controls["seed"],
+        own_points=placed_points(),
+        words=words["film"],
+        stale=answered.stale,
+        on_new_seed=take_seed,
+        on_own_points=take_points,
+    )
 with st.container(key="provenance"):
     answered.follow(lambda running: jobs.show_progress(running, words["stages"]))
     if result is not None and not answered.stale:

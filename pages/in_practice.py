@@ -403,7 +403,9 @@ if lesson.predict():
             same = same_accuracy(result)
             lesson.compare(how_much_smaller(same), how_small(same))
             lesson.claims(result, most=f"{100 * MOST:.0f} %", fraction=f"{100 * FRACTION:.0f} %")
-        st.subheader(words["cost"]["heading"], anchor=False)
+        with st.container(key="cost-head", gap=None):
+            lesson.bring("cost", "st-key-cost-head")
+            st.subheader(words["cost"]["heading"], anchor=False)
         st.markdown(words["cost"]["explain"])
         weighed = lesson.run_beside(cost.EXPERIMENT, cost_settings)
         if weighed:

@@ -23,6 +23,9 @@ CHARTED = 20
 #: Columns of figures; those of intervals have the same heading twice, so they need names of theirs.
 FIGURES = ("accuracy", "accuracy_ci", "gain", "gain_ci")
 
+#: Pixels that the longest verdict takes: by itself the table cuts it short.
+VERDICT_WIDTH = 150
+
 words = frame.page("my_runs")
 log = visit.runs()
 # No control here defines a run; what a link says all the same is said to mean nothing.
@@ -79,7 +82,8 @@ def show_table(runs: list[Run]) -> None:
         column_config={
             name: st.column_config.NumberColumn(label, format="%.1f")
             for name, label in figures.items()
-        },
+        }
+        | {text["verdict"]: st.column_config.TextColumn(width=VERDICT_WIDTH)},
     )
     st.caption(text["note"])
     st.download_button(
@@ -303,6 +307,7 @@ if runs:
     show_comparison(runs)
     show_managing(runs)
 else:
+    frame.leave_open()
     st.info(words["empty"], icon=":material/list_alt:")
     frame.page_link("lab", words["empty_link"])
     frame.page_link("takeaways", words["empty_run"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import streamlit as st
 
-from kdcore.claims import Judgement
+from kdcore.claims import ClaimVerdict, Judgement
 from kdcore.experiments import student_size
 from kdcore.losses import alpha_without_factor
 from kdcore.visit.evidence import (
@@ -222,11 +222,16 @@ def show_claim(number: int, claim: Takeaway) -> None:
 def show_summary() -> None:
     """How far the learner is, and what to do with the page."""
     text, found = words["summary"], claims_tested(visit.seen_runs())
+    said = [overall(name, visit.seen_runs()) for name in found]
     ran = claims_tested(list(log))
     on_any = [run for run in log if claims_tested([run])]
     st.markdown(
         text["some" if found else "none"].format(
-            tested=len(found), claims=len(CLAIMS), runs=len(on_any), all=len(list(log))
+            tested=len(found),
+            claims=len(CLAIMS),
+            runs=len(on_any),
+            all=len(list(log)),
+            **{verdict: said.count(verdict) for verdict in get_args(ClaimVerdict)},
         )
     )
     if unread := len(ran) - len(found):
@@ -252,6 +257,10 @@ def show_summary() -> None:
 summary = st.container(key="takeaways-summary")
 for number, claim in enumerate(CLAIMS, start=1):
     show_claim(number, claim)
+# Each claim that a run bears on has its question; with none of them answered nothing is done.
+tested = [each for each in CLAIMS if on_claim(each.name, list(log))]
+if not tested or any(chosen_answer(each) is None for each in tested):
+    frame.leave_open()
 # Said last, when the runs asked for have been taken.
 with summary:
     show_summary()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
+from typing import get_args
 
 import pandas as pd
 import streamlit as st
 
+from kdcore.claims import ClaimVerdict
 from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.evidence import CLAIMS, Takeaway, claims_tested, on_claim, overall, tally
 from kdcore.visit.runs import Run
@@ -25,9 +27,15 @@ runs = visit.seen_runs()
 guessed = [run for run in runs if run.prediction and run.outcome]
 
 
+#: What runs may say of a claim, as the summary counts it.
+VERDICTS: tuple[ClaimVerdict, ...] = get_args(ClaimVerdict)
+
+
 def show_summary() -> None:
     """How much there is."""
-    tested, done = claims_tested(runs), visit.kept().done
+    tested = claims_tested(runs)
+    said = [overall(name, runs) for name in tested]
+    others = {entry.name for entry in course.pages()} - {"the_end"}
     answered = [
         called.words_of_claim(claim.experiment.name, claim.name)["answers"][chosen]["right"]
         for claim in CLAIMS
@@ -39,8 +47,9 @@ def show_summary() -> None:
             predictions=len(guessed),
             tested=len(tested),
             claims=len(CLAIMS),
-            done=len(done),
-            pages=len(course.pages()),
+            **{verdict: said.count(verdict) for verdict in VERDICTS},
+            done=len(visit.kept().done & others),
+            pages=len(others),
             answered=len(answered),
             right=sum(answered),
         )
@@ -173,7 +182,9 @@ def show_lesson_learned() -> None:
     for part in text["parts"]:
         claim = claims[part["claim"]]
         if on_claim(claim.name, runs):
-            said = f"{called.counts(claim.name, runs)} {latest_on(claim)}"
+            verdict = "disagree" if disagree(claim.name) else overall(claim.name, runs)
+            answer = part.get(verdict) or text[verdict]
+            said = f"**{answer}** {called.counts(claim.name, runs)} {latest_on(claim)}"
         else:
             said = text["open"].format(lesson=words_of(claim.experiment.page)["menu"])
         st.markdown(f"- {part['text']} {said}")
@@ -206,7 +217,6 @@ def show_claims() -> None:
 now = visit.local(datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
 st.html(f'<p class="printed">{escape(words["print"]["printed"].format(when=now))}</p>')
 if runs:
-    frame.finish("the_end")  # before it is counted what is done
     show_summary()
     show_unread()
     show_lesson_learned()
@@ -217,6 +227,7 @@ if runs:
     show_claims()
     show_exam()
 else:
+    frame.leave_open()
     st.info(words["empty"], icon=":material/flag:")
     show_unread()
     frame.page_link("start", words["empty_link"])

@@ -13,6 +13,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from kdcore.figures.common import new_figure
 from pages.common import charts, words
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +75,23 @@ def test_larger_letters_are_the_presenters_alone(monkeypatch: pytest.MonkeyPatch
     charts.show(figure, pd.DataFrame({"T": [1.0]}), "a chart", key="curves")
     assert drawn[0].layout.font.size == charts.PRESENTED_SIZE
     assert figure.layout.font.size is None
+
+
+def test_a_presented_chart_is_higher_and_its_upright_title_is_not_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[go.Figure] = []
+    monkeypatch.setattr(charts, "presenting", lambda: True)
+    monkeypatch.setattr(st, "plotly_chart", lambda figure, **_: drawn.append(figure))
+    title = "entropy of the soft labels (nats)"
+    figure = new_figure("temperature T", title)
+    charts.show(figure, pd.DataFrame({"T": [1.0]}), "a chart", key="curves")
+    assert drawn[0].layout.height > 1.2 * figure.layout.height
+    lines = drawn[0].layout.yaxis.title.text.split("<br>")
+    assert " ".join(lines) == title
+    # A letter takes about half of its height.
+    assert max(map(len, lines)) * charts.PRESENTED_SIZE / 2 < figure.layout.height
+    assert figure.layout.yaxis.title.text == title
 
 
 def test_the_labs_figures_follow_its_settings() -> None:

@@ -205,6 +205,32 @@ def test_the_end_tells_predictions_surprises_and_when_it_did_not_help() -> None:
     assert re.search(r"\*\*1 predictions\*\*", said)
 
 
+@pytest.mark.parametrize("name", ["lab", "my_runs", "takeaways", "the_end"])
+def test_a_page_with_nothing_on_it_yet_is_not_done_at_its_end(name: str) -> None:
+    page = opened(name)
+    assert page.session_state["frame.open"] == (name != "lab")
+    assert not page.session_state["visit.kept"].done
+    if name in ("my_runs", "the_end"):
+        log = RunLog()
+        log.take_in(run())
+        log.see(1)
+        assert not opened(name, log).session_state["frame.open"]
+
+
+@pytest.mark.parametrize(("answer", "is_open"), [(None, True), (0, False)])
+def test_the_takeaways_are_done_when_what_was_tested_is_answered(
+    answer: int | None, is_open: bool
+) -> None:
+    log = RunLog()
+    log.take_in(run())
+    page = AppTest.from_file(str(PAGES / "takeaways.py"), default_timeout=60)
+    page.session_state["frame.navigated"] = True
+    page.session_state["visit.runs"] = log
+    page.session_state["takeaways.answer-temperature"] = answer
+    page.run()
+    assert page.session_state["frame.open"] == is_open
+
+
 @pytest.mark.parametrize("answer", [None, 0])
 def test_a_run_by_the_way_counts_when_its_question_is_answered(answer: int | None) -> None:
     log = RunLog()

@@ -13,7 +13,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from kdcore.words import Refusal
-from pages.common import answer, boundaries, components, drawing, keep, live_bars, visit
+from pages.common import answer, boundaries, components, drawing, frame, keep, live_bars, visit
 from pages.common.answer import Answer
 from pages.common.live_bars import ExampleDigit
 
@@ -160,3 +160,26 @@ def test_what_a_list_does_not_offer_is_not_taken(
         page._run(widget_state=message)
         assert not page.exception, box.label
         assert asked[-1] == before, box.label
+
+
+def test_a_page_is_done_when_its_own_end_was_reached_and_by_nothing_else(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame, "component", lambda _: browser)
+    st.session_state.update({"frame.page": "lab", "frame.open": False})
+    frame._watch_for_end("lab")
+    for forged in [*FORGED, "temperature", "start"]:
+        browser.say("reached", forged)
+        assert not visit.kept().done
+    browser.say("reached", "lab")
+    assert visit.kept().done == {"lab"}
+
+
+@pytest.mark.parametrize(("name", "is_open"), [("lab", True), ("temperature", False)])
+def test_the_end_of_a_lesson_or_of_a_page_that_waits_is_not_watched_for(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, name: str, is_open: bool
+) -> None:
+    monkeypatch.setattr(frame, "component", lambda _: browser)
+    st.session_state.update({"frame.page": name, "frame.open": is_open})
+    frame._watch_for_end(name)
+    assert browser.calls == {}

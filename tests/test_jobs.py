@@ -1042,3 +1042,28 @@ time.sleep(0.1)
 """
     finished = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
     assert finished.returncode == 0
+
+
+@dataclass(frozen=True)
+class Timed:
+    seconds: float
+
+
+def test_how_long_a_run_takes_is_judged_by_the_last_of_its_kind() -> None:
+    pool = JobPool(1)
+    took = iter([4.0, 6.0, 50.0])
+
+    def timed(settings: Any, monitor: Monitor) -> Timed:
+        return Timed(next(took))
+
+    def other(settings: Any, monitor: Monitor) -> str:
+        return "takes no time that is known"
+
+    assert pool.expected_seconds(timed, Sized("a", 1e6)) is None
+    for size in (1e6, 2e6, 3e6):
+        assert pool.submit(timed, Sized("a", size)).wait(PATIENCE)
+    assert pool.submit(other, Sized("a", 1e6)).wait(PATIENCE)
+    # 4, 3 and 16.7 seconds a million; what came between leaves the one in the middle.
+    assert pool.expected_seconds(timed, Sized("a", 5e6)) == pytest.approx(20.0)
+    assert pool.expected_seconds(other, Sized("a", 5e6)) is None
+    pool.shutdown()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from copy import deepcopy
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from kdcore.figures import accuracy_figure, add_ghost, gains_figure
 from kdcore.statistics import Interval
 from pages.common.words import words
+from tests.small import short_lessons
 from tests.test_tries import outcomes, run_of
+from tests.test_visit import opened
 
 NAMES = {"hard": "hard", "best": "best", "worse": "worse"}
 
@@ -51,14 +54,14 @@ def test_a_ghost_has_no_ghost() -> None:
 
 
 def charts_with_a_ghost(page: AppTest) -> int:
-    ghost = words("lesson")["compare"]["ghost"]
+    ghost = words("lesson")["compare"]["ghost"]["before"].split("{")[0]
     return sum(ghost in chart.proto.spec for chart in page.get("plotly_chart"))
 
 
 def test_after_another_setting_its_chart_and_its_figure_show_the_run_before() -> None:
     page = run_of("dark_knowledge", {})
     assert charts_with_a_ghost(page) == 0
-    said = words("lesson")["compare"]["before"].split("{")[0]
+    said = words("lesson")["compare"]["before"]["before"].split("{")[0]
     assert not any(caption.value.startswith(said) for caption in page.caption)
     page.session_state["dark_knowledge.alpha"] = 0.6
     page.run()
@@ -72,3 +75,72 @@ def test_after_another_setting_its_chart_and_its_figure_show_the_run_before() ->
     # Drawn once more it is still the run before, and not this one.
     page.run()
     assert charts_with_a_ghost(page) == 1
+
+
+@pytest.mark.parametrize(("before", "end", "cut"), [((70, 80), 0, "↓"), ((99, 99.5), 1, "↑")])
+def test_a_ghost_far_away_leaves_a_third_of_the_axis_to_what_stands_before_it(
+    before: tuple[float, float], end: int, cut: str
+) -> None:
+    means = [share / 100 for share in before]
+    far = accuracy_figure([1, 4], points(*means), points(0.6)[0], [1], "T", NAMES)
+    low, high = (90, 93) if end == 0 else (90, 91)
+    own = points(low / 100, high / 100)
+    now = accuracy_figure([1, 4], own, points(0.91)[0], [1], "T", NAMES)
+    add_ghost(now, far, "the run before")
+    bottom, top = now.layout.yaxis.range
+    reach = high - low + 2  # with the intervals of one point
+    assert bottom < low - 1
+    assert top > high + 1
+    assert reach / (top - bottom) > 0.29  # a third, but for the margins
+    (note,) = (each.text for each in now.layout.annotations if cut in each.text)
+    assert f"{before[end] + (2 * end - 1):.3g}" in note
+
+
+def test_a_ghost_nearby_changes_no_axis_and_one_that_lies_is_cut_along_the_other() -> None:
+    near = accuracy_figure([1, 4], points(0.85, 0.9), points(0.8)[0], [1], "T", NAMES)
+    now = accuracy_figure([1, 4], points(0.9, 0.93), points(0.91)[0], [1], "T", NAMES)
+    add_ghost(now, near, "the run before")
+    assert now.layout.yaxis.range is None
+    bars = gains_figure(["a", "b"], points(0.01, 0.02), "points")
+    add_ghost(bars, gains_figure(["a", "b"], points(0.3, 0.4), "points"), "the run before")
+    assert bars.layout.xaxis.range[1] < 20
+    assert any("→" in (each.text or "") for each in bars.layout.annotations)
+
+
+def test_a_try_is_held_against_the_lessons_own_run_and_its_question_is_answered() -> None:
+    text, tries = words("lesson")["compare"], words("dark_knowledge")["tries"]
+    with short_lessons(5):
+        page = opened("dark_knowledge", prediction="skipped")
+        for idea in tries[:2]:  # the second, too, against the lesson's and not against the first
+            end = time.monotonic() + 60
+            while not outcomes(page, "dark_knowledge") and time.monotonic() < end:
+                page.run()
+            next(b for b in page.button if b.label == idea["button"]).click()
+            page.run()
+            asked = text["tried"]["idea"].format(**idea)
+            while time.monotonic() < end:
+                answers = [m.value for m in page.markdown if m.value.startswith(asked)]
+                if answers:
+                    break
+                page.run()
+            own, other = (text["tried"][way].split("{")[0] for way in ("same", "other"))
+            (answer,) = answers
+            assert own in answer or other in answer
+            ghosts = [chart.proto.spec for chart in page.get("plotly_chart")]
+            assert any("as the lesson comes: " in spec for spec in ghosts)
+            assert any(c.value.startswith("The lesson's own run") for c in page.caption)
+
+
+def test_the_eye_is_brought_to_what_a_try_changes() -> None:
+    page = opened("in_practice", prediction="skipped", seeds="5", student_samples="3000")
+    tiny = next(idea for idea in words("in_practice")["tries"] if "look_at" in idea)
+    end = time.monotonic() + 120
+    while tiny["button"] not in [b.label for b in page.button] and time.monotonic() < end:
+        time.sleep(0.1)
+        page.run()
+    brought = {"cost": 1, "bring": 0}
+    next(b for b in page.button if b.label == tiny["button"]).click()
+    page.run()
+    while time.monotonic() < end and page.session_state["in_practice.cost-times"] < 1:
+        page.run()
+    assert {name: page.session_state[f"in_practice.{name}-times"] for name in brought} == brought

@@ -73,6 +73,27 @@ def test_the_own_measurement_is_asked_for_before_anything_that_is_published() ->
     assert words("in_practice")["problem"]["heading"] in labels
 
 
+def test_the_reference_run_answers_before_it_shows_its_tables() -> None:
+    page = finished(opened("reference_run", prediction="skipped", seeds="10"), runs=1)
+    verdict = first(page, says(words("lesson")["compare"]["runs"]))
+    figure = first(page, says("is the best with"))
+    tables = first(page, is_a("dataframe"))
+    assert verdict < figure < tables
+
+
+def test_the_end_answers_each_question_from_the_runs_on_it() -> None:
+    log = RunLog()
+    log.take_in(run())
+    log.see(1)
+    text = words("the_end")["keep"]
+    said = [each.value for each in opened("the_end", log).markdown]
+    (temperature,) = (each for each in said if each.startswith("- **The temperature T**"))
+    assert f"**{text['undecided']}**" in temperature
+    (dark,) = (each for each in said if each.startswith("- **Dark knowledge**"))
+    assert text["undecided"] not in dark
+    assert text["open"].split("{")[0] in dark
+
+
 @pytest.fixture(scope="module")
 def stopped_early() -> Result[TeacherSizeSettings, Any]:
     """Students of a teacher of eight units that was stopped after two epochs, and of another."""
@@ -133,7 +154,12 @@ def test_runs_are_counted_alike_or_it_is_said_why_not() -> None:
     assert ends not in [caption.value for caption in opened("the_end", log).caption]
     told = " ".join(each.value for each in opened("takeaways", log).markdown)
     some = words("takeaways")["summary"]["some"]
-    assert some.format(tested=1, claims=len(CLAIMS), all=1, runs=1) in told
+    assert (
+        some.format(
+            tested=1, claims=len(CLAIMS), all=1, runs=1, supported=0, contradicted=0, undecided=1
+        )
+        in told
+    )
 
 
 def test_which_claims_are_counted_is_said_beside_the_count() -> None:

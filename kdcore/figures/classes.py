@@ -49,7 +49,8 @@ def similarity_figure(
         colorbar={"title": {"text": colour, "side": "right"}, "thickness": 10, "outlinewidth": 0},
         xgap=2,
         ygap=2,
-        text=[[_short_percent(value) for value in row] for row in percent],
+        # On the diagonal the points below write it, in a colour that reads where there is none.
+        text=[["" if r == c else _short_percent(percent[r][c]) for c in places] for r in places],
         texttemplate="%{text}",
         textfont={"size": 12},
         hoverinfo="skip",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
@@ -55,6 +55,9 @@ CLASS_LOOKS = (
 )
 
 HEIGHT = 300
+
+#: How far a ghost may lie from the values before it, in what those reach over themselves.
+MOST_BEYOND = 2
 
 
 def said(name: str) -> str:
@@ -206,6 +209,75 @@ def add_ghost(figure: Figure, before: Figure, name: str) -> None:
     # What was added last is drawn on top; a ghost is behind.
     count = len(ghosts)
     figure.data = (*figure.data[-count:], *figure.data[:-count])
+    _keep_readable(figure, figure.data[count:], ghosts)
+
+
+def _keep_readable(figure: Figure, own: Sequence[go.Scatter], ghosts: Sequence[go.Scatter]) -> None:
+    """Keep a ghost from squashing what stands before it.
+
+    Where it lies so far away that less than a third of the axis would be left for the own values,
+    it is cut off, and a note at the edge says how far it reaches.
+    """
+    lies = any(isinstance(value, str) for trace in own for value in _along(trace, "y"))
+    letter = "x" if lies else "y"
+    axis = figure.layout[f"{letter}axis"]
+    if axis.type == "log" or axis.range is not None:
+        return
+    low, high = _reach(own, letter, figure.layout.shapes)
+    ghost_low, ghost_high = _reach(ghosts, letter)
+    span = high - low
+    nearest, furthest = low - MOST_BEYOND * span, high + MOST_BEYOND * span
+    if not span or (nearest <= ghost_low and ghost_high <= furthest):
+        return
+    start, end = max(nearest, min(low, ghost_low)), min(furthest, max(high, ghost_high))
+    pad = 0.06 * (end - start)
+    figure.update_layout({f"{letter}axis": {"range": [start - pad, end + pad]}})
+    below = ghost_low < nearest
+    arrow = {"x": "←→", "y": "↓↑"}[letter][not below]
+    other = "x" if letter == "y" else "y"
+    figure.add_annotation(
+        {
+            "text": f"{arrow} {ghost_low:.3g} … {ghost_high:.3g}",
+            "font": {"size": 12, "color": QUIET},
+            "showarrow": False,
+            f"{letter}ref": f"{letter} domain",
+            f"{other}ref": f"{other} domain",
+            letter: 0 if below else 1,
+            other: 0 if letter == "y" else 1,
+            "xanchor": "left" if letter == "y" or below else "right",
+            "yanchor": "bottom" if letter == "y" and below else "top",
+        }
+    )
+
+
+def _along(trace: go.Scatter, letter: str) -> Sequence[Any]:
+    values = trace[letter]
+    return () if values is None else values
+
+
+def _reach(
+    traces: Sequence[go.Scatter], letter: str, shapes: Sequence[go.layout.Shape] = ()
+) -> tuple[float, float]:
+    """Return the least and the greatest value along an axis, with the intervals."""
+    values = [
+        float(value) + sign * float(width)
+        for trace in traces
+        for bars in [trace[f"error_{letter}"].array]
+        for value, width in zip(
+            _along(trace, letter),
+            bars if bars is not None else [0.0] * len(_along(trace, letter)),
+            strict=True,
+        )
+        for sign in (-1, 1)
+        if value is not None
+    ]
+    values += [
+        shape[f"{letter}{end}"]
+        for shape in shapes
+        if shape[f"{letter}ref"] in (None, letter)
+        for end in (0, 1)
+    ]
+    return min(values), max(values)
 
 
 def _pale(bars: object) -> dict[str, object] | None:

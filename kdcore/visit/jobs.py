@@ -7,10 +7,11 @@ import os
 import threading
 import time
 import traceback
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from statistics import median
 from threading import Event, Lock
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -33,6 +34,8 @@ State = Literal["waiting", "running", "done", "failed", "stopped"]
 
 #: Multiply-adds up to which a run is small: a few seconds on one core.
 SMALL_WORK = 1e11
+#: Runs by which it is judged how long the next one takes: what else goes on here changes.
+PACES = 5
 #: Multiply-adds up to which small runs are run together, so that nobody waits long for the others.
 TOGETHER_WORK = 2 * SMALL_WORK
 #: And the share of memory that they may take.
@@ -314,6 +317,8 @@ class JobPool:
         self._lock = Lock()
         self._line: Line[Job[Any]] = Line()
         self._wanted: dict[Hashable, Job[Any]] = {}
+        #: Seconds a multiply-add in the last runs of each function: there are a few dozen.
+        self._paces: dict[Hashable, deque[float]] = {}
         #: Which job each visitor waits for in each place.
         self._places: dict[tuple[Hashable, Hashable], Job[Any]] = {}
         #: What functions are still at work for, whether anybody wants it or not.
@@ -390,6 +395,18 @@ class JobPool:
         self._sweep_if_due()
         self._start_what_can()
         return job
+
+    def expected_seconds(
+        self, function: Callable[[Any, Monitor], Any], settings: Hashable
+    ) -> float | None:
+        """Return about how long a run would take, judged by the last ones of the same function.
+
+        Time goes with the multiply-adds that the settings say, but how many a second differs from
+        one function to another by a factor of sixty. ``None`` if none was made here yet.
+        """
+        with self._lock:
+            paces = list(self._paces.get(function, ()))
+        return median(paces) * run_work(settings) if paces else None
 
     def release(self, job: Job[Any], visitor: Hashable = None, place: Hashable = None) -> None:
         """Say that a visitor no longer waits in a place; stop the job if nobody else does."""
@@ -607,6 +624,9 @@ class JobPool:
                 if look.state == "done" and not job._ended.is_set():
                     job._held = size
                     self._kept.put(job.key, job)
+                    if job.work and (seconds := getattr(look.result, "seconds", 0.0)):
+                        paces = self._paces.setdefault(job.key[0], deque(maxlen=PACES))
+                        paces.append(seconds / job.work)
                 self._end(job, look)
             for preparation in preparations:
                 self._ahead[preparation] = None

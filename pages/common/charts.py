@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -24,6 +25,8 @@ Drawn = TypeVar("Drawn")
 
 #: Letters of a chart that the last row can read, in pixels.
 PRESENTED_SIZE = 18
+#: How much higher such a chart is, and characters of a line in the title of its upright axis.
+PRESENTED_HEIGHT, PRESENTED_TITLE = 1.4, 26
 
 #: How many figures and tables are kept for the next visitor who asks for the same.
 MOST_SHARED = 80
@@ -66,9 +69,7 @@ def show(
     """
     if presenting():
         figure = type(figure)(figure)
-        figure.update_layout(font_size=PRESENTED_SIZE)
-        figure.update_xaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
-        figure.update_yaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
+        _enlarge(figure)
     config = {"displayModeBar": False, "scrollZoom": False}
     st.plotly_chart(
         figure,
@@ -80,6 +81,22 @@ def show(
     )
     with st.expander("Table", icon=":material/table:"):
         st.dataframe(readable(table), hide_index=True, key=f"{key}-table", placeholder="–")
+
+
+def _enlarge(figure: Figure) -> None:
+    """Make a figure one that the last row can read."""
+    figure.update_layout(font_size=PRESENTED_SIZE)
+    if figure.layout.height:
+        figure.update_layout(height=PRESENTED_HEIGHT * figure.layout.height)
+    figure.update_xaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
+    figure.update_yaxes(tickfont_size=PRESENTED_SIZE, title_font_size=PRESENTED_SIZE)
+    figure.update_annotations(font_size=PRESENTED_SIZE)
+    # Plotly breaks no lines, and a title as long as its axis is cut off.
+    figure.for_each_yaxis(
+        lambda axis: axis.update(
+            title_text="<br>".join(textwrap.wrap(axis.title.text or "", PRESENTED_TITLE))
+        )
+    )
 
 
 def table(rows: Sequence[Row], columns: Sequence[str] | None = None) -> pd.DataFrame:

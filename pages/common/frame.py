@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import StopException
 from kdcore.figures import PALETTE
 from kdcore.visit import machine
 from pages.common import course, glossary, keep, presenting, turns, visit
-from pages.common.components import component
+from pages.common.components import component, said
 from pages.common.course import Entry
 from pages.common.words import ASSETS, settle, words
 
@@ -29,6 +29,8 @@ _STANDS = "frame.stands"
 _WAY = "frame.way"
 _WAY_SHOWN = "frame.way-shown"
 _ENTRIES = "frame.entries"
+_OPEN = "frame.open"
+_END = "page-end"
 
 #: The default page has two addresses, the bare one and its name; this is the first in reserve.
 _BARE = "home"
@@ -123,15 +125,32 @@ def show_way() -> None:
         st.page_link(takeaways, label=tested, help=visit.claims_named())
 
 
+def leave_open() -> None:
+    """Say that to reach the end of this page is not to be done with it: there is more to do."""
+    st.session_state[_OPEN] = True
+
+
+def _watch_for_end(name: str) -> None:
+    """Watch for the end of a page that asks for no prediction: it is done when that was reached."""
+    if course.is_lesson(name) or name in visit.kept().done or st.session_state[_OPEN]:
+        return
+    component("page_end")(key=_END, data={"page": name}, on_reached_change=_reach_end)
+
+
+def _reach_end() -> None:
+    name = said(_END, "reached", str)
+    if name is not None and name == st.session_state.get(_NAME) and not course.is_lesson(name):
+        visit.kept().done.add(name)
+
+
 def _leave_for(name: str) -> None:
-    """Note where we are. A page that asks for no prediction is done when one goes on from it."""
+    """Note where we are."""
     left = st.session_state.get(_NAME)
     st.session_state[_NAME] = name
+    st.session_state[_OPEN] = False
     if left != name:
         st.session_state[_STANDS] = None
         _let_go(left)
-    if left is not None and left != name and not course.is_lesson(left):
-        visit.kept().done.add(left)
 
 
 def _let_go(page: str | None) -> None:
@@ -170,7 +189,8 @@ def _show_way_on() -> None:
     text = words("frame")["way"]
     glossary.show_all()
     presenting.show_switch()
-    before, after = course.neighbours(st.session_state[_NAME])
+    name = st.session_state[_NAME]
+    before, after = course.neighbours(name)
     with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
         for entry, word, icon in (
             (before, "previous", ":material/arrow_back:"),
@@ -186,6 +206,7 @@ def _show_way_on() -> None:
                     icon=icon,
                     icon_position="left" if word == "previous" else "right",
                 )
+    _watch_for_end(name)
 
 
 # ---------------------------------------------------------------------------------- navigation

@@ -32,6 +32,8 @@ STAY_SECONDS = 10.0
 #: How often it looks meanwhile, and hears of another click.
 LOOK_SECONDS = 0.5
 POLL_SECONDS = 0.5
+#: A run that takes longer is announced.
+LONG_SECONDS = 5.0
 #: In the queue there is less to see, and thirty who look twice a second cost as much as a training.
 POLL_SECONDS_IN_QUEUE = 1.5
 
@@ -84,6 +86,14 @@ def request(
     return job
 
 
+def about_seconds(function: Callable[[Any, Monitor], Any], settings: Hashable) -> int | None:
+    """Return about how long a run takes here, if that is known and long enough to be said."""
+    seconds = pool().expected_seconds(function, settings)
+    if seconds is None or seconds < LONG_SECONDS:
+        return None
+    return 5 * round(seconds / 5)
+
+
 def stay(job: Job[Any], place: DeltaGenerator) -> None:
     """Wait for a job on a page that stands on the screen, with its progress in a place of its own.
 
@@ -123,6 +133,8 @@ def show_progress(job: Job[Any], stages: Mapping[str, str] | None = None) -> Non
     if look.stage:
         stage = (stages or text["stages"]).get(look.stage, look.stage)
         line = text["running"].format(stage=stage, percent=round(100 * look.fraction))
+        if (seconds := about_seconds(*job.key)) is not None:
+            line += text["about"].format(seconds=seconds)
     elif look.position:
         line = text["queued"].format(position=look.position)
     else:

@@ -6,16 +6,18 @@ A lesson page brings its words, its settings and its charts; everything else is 
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
 
 from kdcore.claims import ClaimVerdict
+from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.result import (
     AnyResult,
     Experiment,
@@ -50,6 +52,9 @@ BEHIND_THE_SEEDS = ("split", "first_seed")
 
 SKIPPED = "skipped"
 
+#: Characters of a line in a legend, which breaks no lines by itself: a phone has room for them.
+LEGEND_WIDTH = 42
+
 T = TypeVar("T")
 
 
@@ -71,6 +76,17 @@ class Prediction:
 
     def show(self, key: str) -> None:
         """Draw nothing: :meth:`Lesson.predict` does."""
+
+
+@dataclass(frozen=True)
+class Earlier(Generic[T]):
+    """What was shown of a run that this one is compared with."""
+
+    #: ``"own"``, the run of what the lesson comes with, or ``"before"``, the last one.
+    which: str
+    #: What was set, by name, as the address writes it.
+    settings: Mapping[str, str]
+    shown: T
 
 
 class Lesson:
@@ -163,6 +179,9 @@ class Lesson:
                 st.button(
                     self._shared["skip"], type="tertiary", on_click=self._lock, args=(SKIPPED,)
                 )
+            known = [n for n in self._defining if n in self._settings.parameters()]
+            if takes := self._takes({n: self.controls[n] for n in known}):
+                st.caption(takes)
         return False
 
     def _asked(self, question: str) -> str:
@@ -199,11 +218,13 @@ class Lesson:
         """
         with st.container(key="result-head", gap=None):
             with st.container(key="run-row", horizontal=True, vertical_alignment="center"):
-                self.step(2, "run")
-                beside = st.container()
+                heading, beside = st.empty(), st.container()
             bring_into_view("st-key-result-head", self.controls.key("bring"))
         answered = self._ask(experiment, settings or self.settings, beside.empty())
         result = self._result = answered.result
+        if result is None or answered.stale:  # nothing stands under it once the run is there
+            with heading:
+                self.step(2, "run")
         # Beside a result there are no live curves, which would push it away.
         with st.container(key=f"run-{experiment.name}") if result is None else beside:
             answered.follow(
@@ -263,23 +284,49 @@ class Lesson:
                 self._provenance_of_table(self._result)
 
     def chart(self, figure: Figure, table: DataFrame, alternative: str, key: str) -> None:
-        """Draw a chart of the run, with the run before it behind, if that was set otherwise."""
-        before = self._run_before(f"drawn-{key}", lambda: deepcopy(figure))
-        if before is not None:
-            add_ghost(figure, before[1], self._shared["compare"]["ghost"])
+        """Draw a chart of the run, with an earlier one behind it, if that was set otherwise."""
+        earlier = self._earlier(f"drawn-{key}", lambda: deepcopy(figure))
+        if earlier is not None:
+            text = self._shared["compare"]["ghost"][earlier.which]
+            settings = self._differing(earlier.settings)
+            name = "<br>".join(textwrap.wrap(text.format(settings=settings), LEGEND_WIDTH))
+            add_ghost(figure, earlier.shown, name)
         charts.show(figure, table, alternative, key)
 
-    def _run_before(self, key: str, shown: Callable[[], T]) -> tuple[dict[str, str], T] | None:
-        """Keep what is shown of this run, and return that of the run before, with its settings.
+    def _earlier(self, key: str, shown: Callable[[], T]) -> Earlier[T] | None:
+        """Keep what is shown of this run, and return that of the one it is to be compared with.
 
-        The run before is the last one that was set otherwise; ``None`` if there was none.
+        A try changes what the lesson comes with and nothing else, so it is compared with the run of
+        that, where it was made here; any other run with the last one that was set otherwise.
+        ``None`` if there was none.
         """
-        place, now = self.controls.key(key), {n: self.controls.text(n) for n in self._defining}
-        before, latest = st.session_state.get(place, (None, None))
-        if not self._stale and (latest is None or latest[0] != now):
-            before, latest = latest, (now, shown())
-            st.session_state[place] = before, latest
-        return before
+        now = self._set_now()
+        kept: dict[str, Earlier[T]] = st.session_state.setdefault(self.controls.key(key), {})
+        latest = kept.get("latest")
+        if not self._stale and (latest is None or latest.settings != now):
+            if latest is not None:
+                kept["before"] = replace(latest, which="before")
+            latest = kept["latest"] = Earlier("latest", now, shown())
+            if now == {name: self.controls.text_of(name) for name in self._defining}:
+                kept["own"] = replace(latest, which="own")
+        own = kept.get("own")
+        if self._tried() is not None and own is not None and own.settings != now:
+            return own
+        return kept.get("before")
+
+    def _set_now(self) -> dict[str, str]:
+        return {name: self.controls.text(name) for name in self._defining}
+
+    def _differing(self, was: Mapping[str, str]) -> str:
+        """Write the settings of an earlier run, as far as it was set otherwise."""
+        changed = [n for n in was if was[n] != self.controls.text(n)]
+        return ", ".join(f"{called.setting(n)} {_readable(was[n])}" for n in changed)
+
+    def _tried(self) -> Mapping[str, Any] | None:
+        """Return what is tried, as the page's words have it, if what it sets is set now."""
+        number, settings = st.session_state.get(self.controls.key("tried"), (0, None))
+        tries: list[dict[str, Any]] = self.words["tries"]
+        return tries[number] if settings == self._set_now() else None
 
     def _provenance_of_table(self, result: AnyResult) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -365,6 +412,7 @@ class Lesson:
             decided = text["figure"].format(figure=figure) if figure else ""
             if met or decided:
                 st.markdown(f"{met} {decided}")
+            self._answer_try(outcomes, outcome)
             if figure:
                 self._show_before(figure)
             if said in outcomes and not is_about_this:
@@ -389,15 +437,25 @@ class Lesson:
         return ""
 
     def _show_before(self, figure: str) -> None:
-        """Show what the run before this one said, and what was set otherwise."""
-        if self._stale:
+        """Show what an earlier run said, and what was set otherwise."""
+        if self._stale or (earlier := self._earlier("said", lambda: figure)) is None:
             return
-        if (before := self._run_before("said", lambda: figure)) is None:
+        settings = self._differing(earlier.settings)
+        text = self._shared["compare"]["before"][earlier.which]
+        st.caption(text.format(settings=settings, figure=earlier.shown))
+
+    def _answer_try(self, outcomes: Mapping[str, str], outcome: str) -> None:
+        """Say what was tried, and whether the runs say something else than the lesson's own."""
+        earlier = None if self._stale else self._earlier("outcome", lambda: outcome)
+        if self._stale or (idea := self._tried()) is None:
             return
-        was, said = before
-        changed = [n for n in was if was[n] != self.controls.text(n)]
-        settings = ", ".join(f"{self.controls.label(n)} {_readable(was[n])}" for n in changed)
-        st.caption(self._shared["compare"]["before"].format(settings=settings, figure=said))
+        text = self._shared["compare"]["tried"]
+        if earlier is None or earlier.which != "own":
+            said = text["open"]
+        else:
+            same = earlier.shown == outcome
+            said = text["same" if same else "other"].format(was=outcomes[earlier.shown])
+        st.markdown(f"{text['idea'].format(**idea)} {said}")
 
     def _offer_other_settings(self, said: str, is_about_this: bool) -> None:
         """Offer to predict for what is set now, and to go back to what the lesson comes with."""
@@ -467,19 +525,42 @@ class Lesson:
         self.step(5, "try")
         for number, idea in enumerate(self.words["tries"]):
             with st.container(horizontal=True, vertical_alignment="center", key=f"try-{number}"):
-                st.button(idea["button"], on_click=self._try, args=(idea["set"],))
+                st.button(idea["button"], on_click=self._try, args=(number,))
                 with st.container(gap="small", width="stretch"):
                     st.markdown(idea["text"])
-                    st.caption(self._shared["sets"].format(settings=self._changes(idea["set"])))
+                    sets = self._shared["sets"].format(settings=self._changes(idea["set"]))
+                    st.caption(f"{sets} {self._takes(idea['set'])}")
 
-    def _try(self, values: Mapping[str, Any]) -> None:
+    def _takes(self, values: Mapping[str, Any]) -> str:
+        """Say about how long the page's run takes with some values set, where that is long."""
+        kind = self._settings
+        experiment = next((e for e in EXPERIMENTS.values() if e.settings is kind), None)
+        if experiment is None:
+            return ""
+        try:
+            texts = {
+                n: self.controls.text_of(n, values[n]) for n in values if n in kind.parameters()
+            }
+            seconds = jobs.about_seconds(experiment.run, kind.from_texts(texts))
+        except ValueError:  # what is refused takes no time, and is said when it is asked for
+            return ""
+        return "" if seconds is None else str(self._shared["takes"]).format(seconds=seconds)
+
+    def _try(self, number: int) -> None:
         """Set what is to be tried, from the defaults on: tries do not leak into each other.
 
-        What the learner has switched on besides stays.
+        What the learner has switched on besides stays. The eye is brought to the result, or to
+        what else on the page the words say will change.
         """
+        idea = self.words["tries"][number]
         self.controls.reset(("prediction", *self._switches))
-        self.controls.set(values)
-        st.session_state[self.controls.key("bring")] = True
+        self.controls.set(idea["set"])
+        st.session_state[self.controls.key("tried")] = number, self._set_now()
+        st.session_state[self.controls.key(idea.get("look_at", "bring"))] = True
+
+    def bring(self, name: str, css_class: str) -> None:
+        """Scroll to what has a class, once, if a try that was pressed says to look there."""
+        bring_into_view(css_class, self.controls.key(name))
 
     def _changes(self, values: Mapping[str, Any]) -> str:
         """Name what a try sets otherwise than the lesson comes with."""

@@ -252,14 +252,15 @@ class Named:
                 persist_state="session",
             )
         else:
-            st.selectbox(
-                self.label,
-                options,
-                key=key,
-                help=self.help,
-                format_func=self.options.__getitem__,
-                persist_state="session",
-            )
+            with st.container(key=f"named-{key}"):
+                st.selectbox(
+                    self.label,
+                    options,
+                    key=key,
+                    help=self.help,
+                    format_func=self.options.__getitem__,
+                    persist_state="session",
+                )
 
 
 @dataclass(frozen=True)

@@ -308,6 +308,9 @@ def a_try_sets_the_controls(page: Page) -> None:
     page.get_by_role("button", name="Two rings, no hard labels").click()
     page.wait_for_url(re.compile("plane=circles&temperature=6&alpha=0&"))
     wait_for_film(page)
+    # The button stands a screen below; the film begins when it is seen.
+    for who in NETWORKS:
+        expect(plane(page, who).locator("canvas")).to_be_in_viewport(ratio=0.99)
     expect(film(page)).to_have_attribute("data-frame", "60")
 
 
