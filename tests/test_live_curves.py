@@ -26,7 +26,9 @@ def page(name: str) -> None:
     look = SimpleNamespace(stage="students", fraction=0.5, position=0, curve=curve)
     lesson = object.__new__(Lesson)
     lesson._shared = words("lesson")
-    lesson._show_progress(cast("Any", SimpleNamespace(look=lambda: look)), True, EXPERIMENTS[name])
+    experiment = EXPERIMENTS[name]
+    job = SimpleNamespace(look=lambda: look, key=(experiment.run, experiment.settings()))
+    lesson._show_progress(cast("Any", job), True, experiment)
 
 
 @pytest.mark.parametrize(

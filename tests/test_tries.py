@@ -86,10 +86,9 @@ def outcomes(page: AppTest, name: str) -> list[str]:
 
 def tables(page: AppTest) -> list[pd.DataFrame]:
     """Return the tables of a page with their columns named as in the CSV."""
-    return [
-        element.value.rename(columns=lambda name: name.replace(" ± 95 %", "_ci").replace(" ", "_"))
-        for element in page.dataframe
-    ]
+    keys = {heading: key for key, heading in words("columns").items()}
+    names = keys | {f"{heading} ± 95 %": f"{key}_ci" for heading, key in keys.items()}
+    return [element.value.rename(columns=names) for element in page.dataframe]
 
 
 def with_column(page: AppTest, column: str) -> pd.DataFrame:
