@@ -115,7 +115,12 @@ def upload() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         file = st.file_uploader(text["upload"], "csv", key="boundaries.file", help=text["help"])
         st.download_button(
-            text["example"], EXAMPLE_FILE, "example.csv", "text/csv", icon=":material/download:"
+            text["example"],
+            EXAMPLE_FILE,
+            "example.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
         )
     if file is None:
         if known := own.get("csv"):

@@ -376,6 +376,18 @@ def test_no_word_that_a_learner_reads_stands_in_python(file: Path) -> None:
     assert said == []
 
 
+@pytest.mark.parametrize(
+    "file", [*PAGES, *sorted(ROOT.glob("pages/common/*.py"))], ids=lambda file: file.stem
+)
+def test_who_takes_a_file_does_not_run_the_page_again(file: Path) -> None:
+    # Files that are made on a click belong to a run of the page: another that is asked for
+    # meanwhile would be gone.
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "download_button":
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            assert ast.literal_eval(given["on_click"]) == "ignore", node.lineno
+
+
 # ------------------------------------------------------ an experiment is a file, a page, its words
 
 COIN = '''

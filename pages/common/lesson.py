@@ -339,6 +339,8 @@ class Lesson:
                 icon=":material/download:",
                 type="tertiary",
                 key=self.controls.key(f"csv-{result.name}"),
+                # What would run the page again would take the other button's file away meanwhile.
+                on_click="ignore",
             )
             if has_script(result.settings):
                 st.download_button(
