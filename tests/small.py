@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from kdcore.experiments import balance
 from kdcore.experiments.result import Run, teacher_samples
@@ -53,6 +55,23 @@ def own_pool() -> Iterator[None]:
         yield
         if jobs._shared is not None:
             jobs._shared.shutdown()
+
+
+def drawn_until(page: AppTest, is_there: Callable[[AppTest], bool]) -> AppTest:
+    """Run a page until something is there; in between let its jobs come to an end.
+
+    To draw it again and again meanwhile takes longer than most runs.
+    """
+    end = time.monotonic() + 300
+    page.run()
+    while not page.exception and not is_there(page):
+        assert time.monotonic() < end
+        pool = jobs._shared
+        for job in [] if pool is None else list(pool._wanted.values()):
+            job.wait(60)
+        page.run()
+    assert not page.exception
+    return page
 
 
 @contextmanager

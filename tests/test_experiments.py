@@ -31,7 +31,6 @@ from kdcore.monitor import LearningCurve, Monitor
 from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.store import BoundedStore
 from kdcore.training import Cancelled, Diverged
-from tests.small import as_small_as_can_be, short_lessons
 
 COLUMNS = [
     "temperature",
@@ -44,28 +43,6 @@ COLUMNS = [
     "agreement",
     "kl_to_teacher",
 ]
-
-#: Experiments that train students; what others say is time, points of the plane, or drawings.
-TRAINING = [
-    name
-    for name, experiment in EXPERIMENTS.items()
-    if experiment.data in ("digits", "words") and name != "cost"
-]
-
-
-@pytest.mark.parametrize("name", TRAINING)
-def test_how_long_students_train_and_on_which_split_makes_a_difference_everywhere(
-    name: str,
-) -> None:
-    experiment = EXPERIMENTS[name]
-    usual = as_small_as_can_be(experiment.settings())
-    others = [replace(usual, student_samples=640)]
-    if experiment.data == "digits":  # nothing of a language can be split off
-        others.append(replace(usual, split=1))
-    with short_lessons():
-        rows = [experiment.run(settings).rows for settings in (usual, *others)]
-    assert all(other != rows[0] for other in rows[1:])
-
 
 SEEDS = 8
 #: What README and SCIENCE describe: few labels, a student that can follow, a confident teacher.

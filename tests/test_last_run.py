@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from copy import deepcopy
 
 import pytest
@@ -11,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from kdcore.figures import accuracy_figure, add_ghost, gains_figure
 from kdcore.statistics import Interval
 from pages.common.words import words
-from tests.small import short_lessons
+from tests.small import drawn_until, small_runs
 from tests.test_tries import outcomes, run_of
 from tests.test_visit import opened
 
@@ -64,10 +63,7 @@ def test_after_another_setting_its_chart_and_its_figure_show_the_run_before() ->
     said = words("lesson")["compare"]["before"]["before"].split("{")[0]
     assert not any(caption.value.startswith(said) for caption in page.caption)
     page.session_state["dark_knowledge.alpha"] = 0.6
-    page.run()
-    end = time.monotonic() + 60
-    while charts_with_a_ghost(page) == 0 and time.monotonic() < end:
-        page.run()
+    drawn_until(page, lambda page: charts_with_a_ghost(page) > 0)
     assert outcomes(page, "dark_knowledge")
     assert charts_with_a_ghost(page) == 1
     (before,) = [c.value for c in page.caption if c.value.startswith(said)]
@@ -109,22 +105,19 @@ def test_a_ghost_nearby_changes_no_axis_and_one_that_lies_is_cut_along_the_other
 
 def test_a_try_is_held_against_the_lessons_own_run_and_its_question_is_answered() -> None:
     text, tries = words("lesson")["compare"], words("dark_knowledge")["tries"]
-    with short_lessons(5):
+    with small_runs():
         page = opened("dark_knowledge", prediction="skipped")
         for idea in tries[:2]:  # the second, too, against the lesson's and not against the first
-            end = time.monotonic() + 60
-            while not outcomes(page, "dark_knowledge") and time.monotonic() < end:
-                page.run()
+            drawn_until(page, lambda page: bool(outcomes(page, "dark_knowledge")))
             next(b for b in page.button if b.label == idea["button"]).click()
-            page.run()
             asked = text["tried"]["idea"].format(**idea)
-            while time.monotonic() < end:
-                answers = [m.value for m in page.markdown if m.value.startswith(asked)]
-                if answers:
-                    break
-                page.run()
+
+            def answers(page: AppTest, asked: str = asked) -> list[str]:
+                return [m.value for m in page.markdown if m.value.startswith(asked)]
+
+            drawn_until(page, lambda page: bool(answers(page)))
             own, other = (text["tried"][way].split("{")[0] for way in ("same", "other"))
-            (answer,) = answers
+            (answer,) = answers(page)
             assert own in answer or other in answer
             ghosts = [chart.proto.spec for chart in page.get("plotly_chart")]
             assert any("as the lesson comes: " in spec for spec in ghosts)
@@ -134,13 +127,8 @@ def test_a_try_is_held_against_the_lessons_own_run_and_its_question_is_answered(
 def test_the_eye_is_brought_to_what_a_try_changes() -> None:
     page = opened("in_practice", prediction="skipped", seeds="5", student_samples="3000")
     tiny = next(idea for idea in words("in_practice")["tries"] if "look_at" in idea)
-    end = time.monotonic() + 120
-    while tiny["button"] not in [b.label for b in page.button] and time.monotonic() < end:
-        time.sleep(0.1)
-        page.run()
+    drawn_until(page, lambda page: tiny["button"] in [b.label for b in page.button])
     brought = {"cost": 1, "bring": 0}
     next(b for b in page.button if b.label == tiny["button"]).click()
-    page.run()
-    while time.monotonic() < end and page.session_state["in_practice.cost-times"] < 1:
-        page.run()
+    drawn_until(page, lambda page: page.session_state["in_practice.cost-times"] > 0)
     assert {name: page.session_state[f"in_practice.{name}-times"] for name in brought} == brought

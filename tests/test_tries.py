@@ -5,7 +5,6 @@ The rules here are written from the tables alone, apart from the ones that the p
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from kdcore.methods import METHODS
 from kdcore.visit.runs import RunLog
 from pages.common import course
 from pages.common.words import words
-from tests.small import DEAR, only, short_lessons
+from tests.small import DEAR, drawn_until, only, short_lessons
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 TRIES = [
@@ -69,13 +68,7 @@ def run_of(name: str, values: dict[str, Any]) -> AppTest:
     page.session_state["visit.runs"] = RunLog()
     for key, value in ({"prediction": "skipped"} | address(values) | FEW).items():
         page.query_params[key] = value
-    page.run()
-    end = time.monotonic() + 300
-    while not outcomes(page, name) and not page.exception and time.monotonic() < end:
-        time.sleep(0.1)
-        page.run()
-    assert not page.exception
-    return page
+    return drawn_until(page, lambda page: bool(outcomes(page, name)))
 
 
 def outcomes(page: AppTest, name: str) -> list[str]:
@@ -204,7 +197,5 @@ def test_a_try_starts_from_the_defaults_and_not_from_the_try_before() -> None:
         next(b for b in page.button if b.label == idea["button"]).click()
         page.run()
         assert page.session_state["dark_knowledge.alpha"] == alpha
-        end = time.monotonic() + 300
-        while not page.button and time.monotonic() < end:
-            page.run()
+        drawn_until(page, lambda page: bool(page.button))
     assert page.session_state["dark_knowledge.temperature"] == cool["set"]["temperature"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from kdcore.visit.evidence import CLAIMS, Takeaway
 from kdcore.visit.keeping import Copy, Kept, Prediction
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
-from tests.small import short_lessons
+from tests.small import drawn_until, short_lessons
 from tests.test_runs import NOON
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
@@ -44,13 +43,7 @@ def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
 
 def finished(page: AppTest, runs: int | None = None) -> AppTest:
     """Run a page until nothing is under way, and there are so many runs."""
-    end = time.monotonic() + 300
-    page.run()
-    while runs is not None and len(kept(page)) != runs and time.monotonic() < end:
-        time.sleep(0.2)
-        page.run()
-    assert not page.exception
-    return page
+    return drawn_until(page, lambda page: runs is None or len(kept(page)) == runs)
 
 
 def kept(page: AppTest) -> RunLog:
