@@ -11,10 +11,10 @@ from kdcore.data import digits
 from kdcore.experiments import feature, online, self_distillation, temperature, variants
 from kdcore.experiments.feature import FeatureSettings, MeasuredHints
 from kdcore.experiments.online import OnlineSettings
-from kdcore.experiments.result import AnyResult, Experiment, M, MeasuredCurve, Result, S
+from kdcore.experiments.result import AnyResult, Experiment, M, MeasuredCurve, Result, Row, S
 from kdcore.experiments.self_distillation import SelfSettings
 from kdcore.experiments.temperature import TemperatureSettings
-from kdcore.experiments.variants import VariantsSettings, best_way_to_teach
+from kdcore.experiments.variants import FOUR_WAYS, VariantsSettings, best_way_to_teach
 from kdcore.figures import accuracy_figure, curves_figure, gains_figure, projection_figure
 from kdcore.settings import ALPHA, GENERATIONS, HINT_WEIGHT, TEMPERATURE, Number, Parameter
 from kdcore.statistics import not_told_apart
@@ -22,8 +22,6 @@ from pages.common import charts, diagrams
 from pages.common import run_words as called
 from pages.common.lesson import Lesson
 from pages.common.widgets import Control, Named
-
-VARIANTS = ("response", "feature", "self", "online")
 
 #: Test images whose features are drawn: enough to see clusters, few enough to read digits.
 PROJECTED = 300
@@ -41,7 +39,7 @@ def extras(text: dict[str, Any]) -> list[Control | Parameter]:
             "variant",
             text["each"]["variant"],
             text["each"]["help"],
-            {name: text[name]["name"] for name in VARIANTS},
+            {name: text[name]["name"] for name in FOUR_WAYS},
             "response",
             as_tabs=True,
         ),
@@ -65,6 +63,28 @@ each, names = words["each"], words["experiments"]["variants"]["values"]
 
 
 # --------------------------------------------------------------------------- the comparison
+
+
+def gains_in_words(result: AnyResult) -> str:
+    """Say what gained most of the four that are asked about, and what more beyond them."""
+    text = words["comparison"]
+
+    def best(rows: list[Row]) -> Row:
+        return max(rows, key=lambda row: float(row["gain"]))
+
+    def say(sentence: str, row: Row) -> str:
+        return sentence.format(
+            way=names.get(row["variant"], row["variant"]),
+            gain=charts.points(row["gain"], row["gain_ci"]),
+            verdict=called.verdict(row["verdict"]),
+        )
+
+    four = [row for row in result.rows[1:] if row["variant"] in FOUR_WAYS]
+    said = [say(text["best"], best(four))]
+    others = [row for row in result.rows[1:] if row["variant"] not in FOUR_WAYS]
+    if others and best(others)["gain"] > best(four)["gain"]:
+        said.append(say(text["beyond"], best(others)))
+    return " ".join(said)
 
 
 def show_comparison(result: AnyResult) -> None:
@@ -338,7 +358,7 @@ if lesson.predict():
     if comparison:
         with lesson.results():
             show_comparison(comparison)
-            lesson.compare(best_way_to_teach(comparison))
+            lesson.compare(best_way_to_teach(comparison), gains_in_words(comparison))
         st.subheader(each["heading"], anchor=False)
         controls.show("variant")
         show_variant(controls["variant"])

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from kdcore.figures import gains_figure, pair_figure
+from kdcore.visit.evidence import claims_tested
 from kdcore.visit.keeping import from_json
 from kdcore.visit.runs import MOST_RUNS, Run, as_csv, compare
 from kdcore.words import Refusal
@@ -61,7 +62,7 @@ def row_of(run: Run) -> dict[str, Any]:
 def show_table(runs: list[Run]) -> None:
     """All runs, the latest first."""
     st.markdown(words["kept"].format(runs=len(runs)))
-    on_claims = sum(bool(run.judgements) for run in runs)
+    on_claims = sum(bool(claims_tested([run])) for run in runs)
     unread = sum(not run.seen for run in runs)
     st.caption(
         words["counted"].format(claims=on_claims)

@@ -71,20 +71,18 @@ def show_gains(result: AnyResult) -> None:
 
 
 def gains_in_words(result: AnyResult) -> str:
-    """Say what soft labels add after the shortest training and after the longest: the question."""
+    """Say what soft labels add after each length, not only after the two that are asked about."""
     text, lengths = words["gains"], result.settings.lengths
     rows = [row for row in result.rows if row["label_type"] == "soft"]
-    said = [charts.points(row["gain"], row["gain_ci"]) for row in rows]
-    return str(
-        text["sentence"].format(
-            shortest=f"{lengths[0]:,}",
-            longest=f"{lengths[-1]:,}",
-            first=text[rows[0]["verdict"]],
-            last=text[rows[-1]["verdict"]],
-            first_gain=said[0],
-            last_gain=said[-1],
+    said = "; ".join(
+        text["length"].format(
+            samples=f"{length:,}",
+            verdict=text[row["verdict"]],
+            gain=charts.points(row["gain"], row["gain_ci"]),
         )
+        for length, row in zip(lengths, rows, strict=True)
     )
+    return str(text["sentence"].format(lengths=said))
 
 
 if lesson.predict():

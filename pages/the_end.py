@@ -167,8 +167,12 @@ def disagree(claim: str) -> bool:
 
 
 def latest_on(claim: Takeaway) -> str:
-    """Say what the latest run on a claim measured."""
-    run = on_claim(claim.name, runs)[-1]
+    """Say what the latest run measured that says of a claim what all together say, if one does."""
+    found = on_claim(claim.name, runs)
+    verdict = overall(claim.name, runs)
+    run = next(
+        (r for r in reversed(found) if r.judgements[claim.name].verdict == verdict), found[-1]
+    )
     said = called.words_of_claim(claim.experiment.name, claim.name)
     measured = said["measured"].format(**called.judgement(run.judgements[claim.name]))
     return str(words["claims"]["latest"].format(run=run.number, measured=measured))

@@ -99,15 +99,20 @@ def show_recall(result: AnyResult, run: UnseenClassSettings) -> None:
         ),
         key="recall",
     )
-    best = max(rows, key=lambda row: row["unseen_recall"])
-    st.markdown(
-        text["best"].format(
-            hard=charts.percent(hards["plain"]),
-            temperature=f"{best['temperature']:g}",
-            soft=charts.percent(recall_of(result, best)),
-            corrected=charts.percent(recall_of(result, best, corrected=True)),
-        )
+    st.markdown(best_in_words(result))
+
+
+def best_in_words(result: AnyResult) -> str:
+    """Say how many of the images are read at the best temperature, and with hard labels."""
+    hard, *rows = result.rows
+    best = max(rows, key=lambda row: float(row["unseen_recall"]))
+    said: str = words["recall"]["best"].format(
+        hard=charts.percent(recall_of(result, hard)),
+        temperature=f"{best['temperature']:g}",
+        soft=charts.percent(recall_of(result, best)),
+        corrected=charts.percent(recall_of(result, best, corrected=True)),
     )
+    return said
 
 
 def show_published() -> None:
@@ -298,7 +303,7 @@ if lesson.predict():
                 show_recall(result, run)
             with right:
                 show_published()
-            lesson.compare(unseen_pattern(result))
+            lesson.compare(unseen_pattern(result), best_in_words(result))
             lesson.claims(result)
             show_student(run, measured.students)
         lesson.explain([balancing_shift, shifted, seen_rows])

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kdcore.statistics import mean_interval, paired_difference
+from kdcore.claims import ClaimVerdict, Judgement
+from kdcore.statistics import Interval, mean_interval, paired_difference
 from kdcore.visit.evidence import CLAIMS, Takeaway
 from kdcore.visit.keeping import Copy, Kept, Prediction
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
@@ -229,3 +230,31 @@ def test_the_end_lists_what_did_not_help_only_where_hard_labels_were_the_measure
     listed = [m.value for m in end.markdown if m.value.startswith("- **") and "no clear" in m.value]
     assert len(listed) == 1
     assert words("balance")["experiments"]["balance"]["name"] in listed[0]
+
+
+def test_of_runs_on_a_claim_the_end_quotes_one_that_decides_and_others_are_not_counted() -> None:
+    log = RunLog()
+    table = np.array([[0.8, 0.8], [0.7, 0.71]])
+    rows = (Condition({"temperature": "1"}, mean_interval(table[:, 0])),)
+    sides = {"first": "T = 3", "second": "T = 10", "low": "0.1", "high": "2.0"}
+
+    def judged(claim: str, verdict: ClaimVerdict, gain: float) -> dict[str, Judgement]:
+        return {claim: Judgement(verdict, Interval(gain, 0.001, 5), sides)}
+
+    for number, said in enumerate(
+        (
+            judged("temperature", "contradicted", -0.04),
+            judged("temperature", "undecided", -0.02),
+            judged("needs_data", "supported", 0.06),  # no claim of Takeaways
+        )
+    ):
+        one = Summary(
+            "temperature", number, {"seeds": "2"}, "digits", (0, 1), rows, table, 0.5, said
+        )
+        log.add(one, "temperature", {"v": "1"}, NOON)
+        log.see(len(log))
+    shown = " ".join(m.value for m in opened("the_end", log).markdown)
+    assert "−4.0 ± 0.1" in shown
+    assert "−2.0 ± 0.1" not in shown
+    counted = words("my_runs")["counted"].format(claims=2)
+    assert any(c.value.startswith(counted) for c in opened("my_runs", log).caption)

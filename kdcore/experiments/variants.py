@@ -186,13 +186,17 @@ def _ensemble(task: Task, monitor: Monitor) -> Learned:
 # --------------------------------------------------------------------------- what a run says
 
 
+#: The variants that the page asks about.
+FOUR_WAYS = ("response", "feature", "self", "online")
+
+
 def best_way_to_teach(result: AnyResult) -> str:
     """Name the variant of the four that helps most.
 
     ``"nothing"`` if none of them helps; ``"alike"`` if another one cannot be told apart from it.
     """
     names = [row["variant"] for row in result.rows]
-    four = [names.index(name) for name in ("response", "feature", "self", "online")]
+    four = [names.index(name) for name in FOUR_WAYS]
     if not any(result.rows[i]["verdict"] == "helps" for i in four):
         return "nothing"
     best, alike = not_told_apart(result.accuracy[:, four])

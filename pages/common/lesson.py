@@ -433,9 +433,11 @@ class Lesson:
         if self._result is None:
             return ""
         for name, judged in self._result.judgements().items():
-            measured = self.words["claims"][name].get("measured")
-            if measured is not None:
-                return str(measured.format(**called.judgement(judged)))
+            said = self.words["claims"][name]
+            # Where no words of its own say what was measured, those of the verdict do.
+            return str(
+                said.get("measured", said[judged.verdict]).format(**called.judgement(judged))
+            )
         return ""
 
     def _show_before(self, figure: str) -> None:
