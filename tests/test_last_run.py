@@ -46,6 +46,13 @@ def test_a_run_with_other_rows_leaves_no_ghost() -> None:
     assert list(now.data[0].x) == [30]
 
 
+def test_a_ghost_of_some_of_the_names_leaves_them_in_their_order() -> None:
+    now = gains_figure(["c", "a", "b"], points(0.1, 0.2, 0.3), "points")
+    add_ghost(now, gains_figure(["b"], points(0.1), "points"), "the run before")
+    assert now.layout.yaxis.categoryarray == ("c", "a", "b")
+    assert now.layout.yaxis.categoryorder == "array"
+
+
 def test_a_ghost_has_no_ghost() -> None:
     first, second, third = (gains_figure(["a"], points(mean), "points") for mean in (0.1, 0.2, 0.3))
     kept = deepcopy(second)

@@ -60,7 +60,7 @@ HEIGHT = 300
 MOST_BEYOND = 2
 
 #: How near a point must lie to another to be hidden by its marker, as a share of the values' reach.
-HIDDEN_WITHIN = 0.02
+HIDDEN_WITHIN = 0.04
 
 #: Height of a line of the legend, and how many of them have room in :data:`HEIGHT`.
 LEGEND_LINE, LEGEND_ROOM = 19, 2
@@ -216,12 +216,17 @@ def add_ghost(figure: Figure, before: Figure, name: str) -> None:
             mode=trace.mode,
             line={"color": QUIET, "width": 1.5, "dash": trace.line.dash},
             marker={"symbol": trace.marker.symbol, "size": 9, "color": QUIET},
-            opacity=0.45,
+            opacity=0.6,
             name=called,
             showlegend=number == 0,
             hoverinfo="skip",
         )
         figure.add_trace(ghost)
+    # Plotly orders names as they come first, and a ghost need not have all of them.
+    for letter in "xy":
+        if named := [v for trace in own for v in _along(trace, letter) if isinstance(v, str)]:
+            order = {"categoryorder": "array", "categoryarray": list(dict.fromkeys(named))}
+            figure.update_layout({f"{letter}axis": order})
     # What was added last is drawn on top; a ghost is behind.
     count = len(ghosts)
     figure.data = (*figure.data[-count:], *figure.data[:-count])

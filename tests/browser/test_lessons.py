@@ -57,6 +57,17 @@ def test_a_lesson_is_walked_from_question_to_explanation(go_on: GoOn, name: str)
     assert found == []
 
 
+def test_on_a_phone_who_skips_the_prediction_sees_the_verdict(go_on: GoOn) -> None:
+    wait_for_result(go_on("temperature", f"?v=1&{FEW}&prediction=skipped"))
+    # Known by now, it comes in at once, above the foot of the page that is on the screen.
+    page = go_on("temperature", f"?v=1&{FEW}&prediction=", width=390, height=844)
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    verdict = page.locator(".st-key-compare").bounding_box()
+    assert verdict
+    assert 0 <= verdict["y"] < 422
+
+
 def predict(page: Page, text: str) -> None:
     """Choose a prediction by its words, lock it in, and wait for what the runs say."""
     page.locator("label").filter(has_text=text).click()
