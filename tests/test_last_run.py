@@ -101,8 +101,8 @@ def test_a_ghost_far_away_leaves_a_third_of_the_axis_to_what_stands_before_it(
     assert top > high + 1
     assert reach / (top - bottom) > 0.29  # a third, but for the margins
     (name,) = (each for each in legend_of(now) if each.startswith("the run before"))
-    reach = {"low": f"{before[0] - 1:.3g}", "high": f"{before[1] + 1:.3g}"}
-    assert name.split("<br>")[1:] == [said(cut).format(**reach)]
+    ends = {"low": f"{before[0] - 1:.3g}", "high": f"{before[1] + 1:.3g}"}
+    assert name.split("<br>")[1:] == [said(cut).format(**ends)]
     assert not now.layout.annotations
 
 

@@ -47,9 +47,9 @@ def navigate() -> None:
             try:
                 running.run()
             except StopException:
-                _show_foot()
+                _show_way_on()
                 raise
-            _show_foot()
+            _show_way_on()
             st.session_state[_STANDS] = st.session_state[_NAME]
     machine.garbage.collect()
 
@@ -184,17 +184,12 @@ def _state(entry: Entry, here: str) -> str:
     return "done" if entry.name in visit.kept().done else ""
 
 
-def _show_foot() -> None:
-    """Draw what stands at the foot of every page."""
-    with st.container(key="foot"):
-        glossary.show_all()
-        presenting.show_switch()
-        _show_way_on(st.session_state[_NAME])
-
-
-def _show_way_on(name: str) -> None:
-    """Draw the ways to the page before and to the next."""
+def _show_way_on() -> None:
+    """Draw what stands at the foot of every page: the one before, and the next."""
     text = words("frame")["way"]
+    glossary.show_all()
+    presenting.show_switch()
+    name = st.session_state[_NAME]
     before, after = course.neighbours(name)
     with st.container(key="way-on", horizontal=True, horizontal_alignment="distribute"):
         for entry, word, icon in (
