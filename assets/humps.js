@@ -124,6 +124,9 @@ function drawDensities(view, teacher, best) {
     shape("path", { class: "axis", d: "M0 200H480" }),
     ...[-9, -6, -3, 0, 3, 6, 9].map((tick) => text(String(tick).replace("-", "−"), { x: x(tick), y: 216, "text-anchor": "middle" })));
   svg.setAttribute("aria-label", words.densities_alternative);
+  // What is dashed is explained only where it is drawn.
+  const says = best.length > 1 ? [words.densities, words.mirror] : [words.densities];
+  find(view.root, ".densities figcaption").textContent = says.join(" ");
 }
 
 /**
@@ -258,7 +261,7 @@ function build(view, redraw) {
     redraw();
   };
   find(root, ".separation span").textContent = words.separation;
-  for (const name of ["densities", "landscape", "ends"]) {
+  for (const name of ["landscape", "ends"]) {
     find(root, `.${name} figcaption`).textContent = words[name];
   }
   setShare(view);

@@ -103,7 +103,8 @@ def show_comparison(result: AnyResult) -> None:
     labels = [names.get(row["variant"], row["variant"]) for row in ways]
     lesson.chart(
         gains_figure(labels, gains, text["x"]),
-        charts.table(result.rows),
+        # The steps are said above; a column of them, all alike, would push the last one away.
+        charts.table(result.rows, [name for name in result.rows[0] if name != "training_steps"]),
         text["alternative"].format(
             gains="; ".join(
                 f"{label} {charts.points(row['gain'], row['gain_ci'])}: "

@@ -94,6 +94,12 @@ def test_a_presented_chart_is_higher_and_its_upright_title_is_not_cut_off(
     assert figure.layout.yaxis.title.text == title
 
 
+def test_an_interval_is_named_in_short_beside_what_it_is_of_and_nowhere_else() -> None:
+    rows = pd.DataFrame({"gain": [0.1], "gain_ci": [0.01], "T": [1.0], "accuracy_ci": [0.02]})
+    shown = charts.readable(rows)
+    assert list(charts._intervals_in_short(shown)) == [shown.columns[1]]
+
+
 def test_the_labs_figures_follow_its_settings() -> None:
     page = AppTest.from_file(str(ROOT / "pages" / "lab.py"), default_timeout=300)
     page.session_state["frame.navigated"] = True

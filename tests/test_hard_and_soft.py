@@ -158,6 +158,11 @@ def test_the_map_shows_every_cell_in_the_given_order(result: MeasuredLab) -> Non
     assert list(figure.layout.xaxis.ticktext) == [str(c) for c in order]
     assert heat.z[order.index(1)][order.index(8)] == pytest.approx(100 * cells[1][8].mean)
     assert all(heat.z[i][i] is None for i in range(10))
+    # No text of points: that fades where others are selected.
+    assert points.mode == "markers"
+    diagonal = [(note.x, note.y, note.text) for note in figure.layout.annotations]
+    assert (3, 3, f"<b>{100 * cells[order[3]][order[3]].mean:.0f}</b>") in diagonal
+    assert len(diagonal) == 10
     assert [int(points.customdata[17][k]) for k in (0, 1)] == [order[1], order[7]]
     assert (points.x[17], points.y[17]) == (7, 1)
 

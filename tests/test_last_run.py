@@ -5,9 +5,11 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
+from plotly.graph_objects import Figure
 from streamlit.testing.v1 import AppTest
 
 from kdcore.figures import accuracy_figure, add_ghost, gains_figure
+from kdcore.figures.common import LEGEND_LINE, said
 from kdcore.statistics import Interval
 from pages.common.words import words
 from tests.small import drawn_until, small_runs
@@ -44,6 +46,13 @@ def test_a_run_with_other_rows_leaves_no_ghost() -> None:
     assert list(now.data[0].x) == [30]
 
 
+def test_a_ghost_of_some_of_the_names_leaves_them_in_their_order() -> None:
+    now = gains_figure(["c", "a", "b"], points(0.1, 0.2, 0.3), "points")
+    add_ghost(now, gains_figure(["b"], points(0.1), "points"), "the run before")
+    assert now.layout.yaxis.categoryarray == ("c", "a", "b")
+    assert now.layout.yaxis.categoryorder == "array"
+
+
 def test_a_ghost_has_no_ghost() -> None:
     first, second, third = (gains_figure(["a"], points(mean), "points") for mean in (0.1, 0.2, 0.3))
     kept = deepcopy(second)
@@ -73,7 +82,10 @@ def test_after_another_setting_its_chart_and_its_figure_show_the_run_before() ->
     assert charts_with_a_ghost(page) == 1
 
 
-@pytest.mark.parametrize(("before", "end", "cut"), [((70, 80), 0, "↓"), ((99, 99.5), 1, "↑")])
+@pytest.mark.parametrize(
+    ("before", "end", "cut"),
+    [((70, 80), 0, "ghost_cut_off"), ((99, 99.5), 1, "ghost_outside")],
+)
 def test_a_ghost_far_away_leaves_a_third_of_the_axis_to_what_stands_before_it(
     before: tuple[float, float], end: int, cut: str
 ) -> None:
@@ -88,8 +100,10 @@ def test_a_ghost_far_away_leaves_a_third_of_the_axis_to_what_stands_before_it(
     assert bottom < low - 1
     assert top > high + 1
     assert reach / (top - bottom) > 0.29  # a third, but for the margins
-    (note,) = (each.text for each in now.layout.annotations if cut in each.text)
-    assert f"{before[end] + (2 * end - 1):.3g}" in note
+    (name,) = (each for each in legend_of(now) if each.startswith("the run before"))
+    ends = {"low": f"{before[0] - 1:.3g}", "high": f"{before[1] + 1:.3g}"}
+    assert name.split("<br>")[1:] == [said(cut).format(**ends)]
+    assert not now.layout.annotations
 
 
 def test_a_ghost_nearby_changes_no_axis_and_one_that_lies_is_cut_along_the_other() -> None:
@@ -100,7 +114,39 @@ def test_a_ghost_nearby_changes_no_axis_and_one_that_lies_is_cut_along_the_other
     bars = gains_figure(["a", "b"], points(0.01, 0.02), "points")
     add_ghost(bars, gains_figure(["a", "b"], points(0.3, 0.4), "points"), "the run before")
     assert bars.layout.xaxis.range[1] < 20
-    assert any("→" in (each.text or "") for each in bars.layout.annotations)
+    (name,) = legend_of(bars)
+    assert "to 41)" in name
+
+
+def legend_of(figure: Figure) -> list[str]:
+    """Return what the legend names."""
+    if figure.layout.showlegend is False:
+        return []
+    return [trace.name for trace in figure.data if trace.showlegend is not False]
+
+
+def test_the_legend_names_what_is_grey_where_it_is_seen_and_takes_no_room_from_the_chart() -> None:
+    rows = ["a", "b"]
+    now = gains_figure(rows, points(0.1, 0.2), "points")
+    height = now.layout.height
+    hidden = gains_figure(rows, points(0.1003, 0.2), "points")
+    add_ghost(now, hidden, "the run before")
+    assert (legend_of(now), len(now.data), now.layout.height) == ([], 1, height)
+    add_ghost(now, gains_figure(rows, points(0.1, 0.23), "points"), "the run before")
+    assert legend_of(now) == ["the run before"]
+    assert now.layout.height > height
+    wider = [Interval(0.1, 0.03, 10), Interval(0.2, 0.01, 10)]
+    now = gains_figure(rows, points(0.1, 0.2), "points")
+    add_ghost(now, gains_figure(rows, wider, "points"), "the run before")
+    assert legend_of(now) == ["the run before"]
+
+
+def test_each_entry_of_a_legend_makes_its_chart_higher() -> None:
+    alone = accuracy_figure([1, 4], points(0.7, 0.8), None, [1], "T", NAMES)
+    names = NAMES | {"teacher": "teacher"}
+    base = points(0.6)[0]
+    more = accuracy_figure([1, 4], points(0.7, 0.8), base, [1], "T", names, teacher=[0.9, 0.9])
+    assert more.layout.height - alone.layout.height == 2 * LEGEND_LINE
 
 
 def test_a_try_is_held_against_the_lessons_own_run_and_its_question_is_answered() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kdcore.experiments.result import MeasuredCurve
 from kdcore.figures.common import (
     DASHES,
+    LEGEND_ROOM,
     MARKERS,
     PALETTE,
     QUIET,
@@ -16,6 +17,7 @@ from kdcore.figures.common import (
     add_ln10,
     add_vertical,
     hover_texts,
+    make_room,
     new_figure,
     said,
     scale_x,
@@ -86,6 +88,8 @@ def accuracy_figure(
             hovertemplate=said("share_at") + "<extra></extra>",
         )
     scale_x(figure, x, log_x)
+    entries = 2 + (teacher is not None) + (baseline is not None)
+    make_room(figure, entries - LEGEND_ROOM)
     return figure
 
 

@@ -13,7 +13,6 @@ from kdcore.figures.common import (
     DIGIT_COLOURS,
     HEIGHT,
     PALETTE,
-    QUIET,
     hover_texts,
     new_figure,
     said,
@@ -49,24 +48,31 @@ def similarity_figure(
         colorbar={"title": {"text": colour, "side": "right"}, "thickness": 10, "outlinewidth": 0},
         xgap=2,
         ygap=2,
-        # On the diagonal the points below write it, in a colour that reads where there is none.
         text=[["" if r == c else _short_percent(percent[r][c]) for c in places] for r in places],
         texttemplate="%{text}",
         textfont={"size": 12},
         hoverinfo="skip",
     )
+    # The diagonal is written in the colour of the page's letters, as it has the page's background:
+    # as text of the points below it would fade with those that are not selected.
+    for place in places:
+        figure.add_annotation(
+            x=place,
+            y=place,
+            text=f"<b>{_short_percent(percent[place][place])}</b>",
+            font={"size": 12},
+            showarrow=False,
+        )
     # A heat map cannot be clicked; the unseen points above its cells can.
     unseen = {"marker": {"opacity": 0}}
     cells = [(r, c, similarity[order[r]][order[c]]) for r in places for c in places]
     figure.add_scatter(
         x=[c for _, c, _ in cells],
         y=[r for r, _, _ in cells],
-        mode="markers+text",
+        mode="markers",
         marker={"size": 26, "symbol": "square", "opacity": 0},
         selected=unseen,
         unselected=unseen,
-        text=[_short_percent(percent[r][c]) if r == c else "" for r, c, _ in cells],
-        textfont={"size": 12, "color": QUIET},
         customdata=[[order[r], order[c], *hover_texts([p.times(100)])[0]] for r, c, p in cells],
         hovertemplate=said("taken_for") + "<extra></extra>",
         showlegend=False,

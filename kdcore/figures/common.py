@@ -59,6 +59,12 @@ HEIGHT = 300
 #: How far a ghost may lie from the values before it, in what those reach over themselves.
 MOST_BEYOND = 2
 
+#: How near a point must lie to another to be hidden by its marker, as a share of the values' reach.
+HIDDEN_WITHIN = 0.04
+
+#: Height of a line of the legend, and how many of them have room in :data:`HEIGHT`.
+LEGEND_LINE, LEGEND_ROOM = 19, 2
+
 
 def said(name: str) -> str:
     """Return what a chart says, by its name in ``figures.toml``, in the language that is spoken.
@@ -184,13 +190,23 @@ def add_chance(figure: Figure, name: str) -> None:
 def add_ghost(figure: Figure, before: Figure, name: str) -> None:
     """Add the points and lines of an earlier figure of the same kind, in pale grey, behind it.
 
-    Points that are named must have the same names: what the figure has no row for stays out.
+    Points that are named must have the same names: what the figure has no row for stays out. So
+    does a ghost that is wholly hidden by what stands before it. The legend says what is grey, and
+    how far it reaches where it is cut off.
     """
     ghosts = [
         trace for trace in before.data if trace.type == "scatter" and trace.hoverinfo != "skip"
     ]
     if not ghosts or _names(ghosts) - _names(figure.data):
         return
+    own = figure.data
+    ghosts = [trace for trace in ghosts if not _is_hidden(trace, own, figure)]
+    if not ghosts:
+        return
+    called = "<br>".join([name, *_keep_readable(figure, own, ghosts)])
+    if figure.layout.showlegend is False:  # nothing in it had to be told apart
+        figure.update_traces(showlegend=False)
+        figure.update_layout(showlegend=True)
     for number, trace in enumerate(ghosts):
         ghost = go.Scatter(
             x=trace.x,
@@ -200,54 +216,96 @@ def add_ghost(figure: Figure, before: Figure, name: str) -> None:
             mode=trace.mode,
             line={"color": QUIET, "width": 1.5, "dash": trace.line.dash},
             marker={"symbol": trace.marker.symbol, "size": 9, "color": QUIET},
-            opacity=0.45,
-            name=name,
+            opacity=0.6,
+            name=called,
             showlegend=number == 0,
             hoverinfo="skip",
         )
         figure.add_trace(ghost)
+    # Plotly orders names as they come first, and a ghost need not have all of them.
+    for letter in "xy":
+        if named := [v for trace in own for v in _along(trace, letter) if isinstance(v, str)]:
+            order = {"categoryorder": "array", "categoryarray": list(dict.fromkeys(named))}
+            figure.update_layout({f"{letter}axis": order})
     # What was added last is drawn on top; a ghost is behind.
     count = len(ghosts)
     figure.data = (*figure.data[-count:], *figure.data[:-count])
-    _keep_readable(figure, figure.data[count:], ghosts)
+    make_room(figure, 1 + called.count("<br>"))
 
 
-def _keep_readable(figure: Figure, own: Sequence[go.Scatter], ghosts: Sequence[go.Scatter]) -> None:
+def make_room(figure: Figure, lines: int) -> None:
+    """Make a figure as much higher as some more lines of its legend need."""
+    figure.update_layout(height=(figure.layout.height or HEIGHT) + LEGEND_LINE * max(0, lines))
+
+
+def _is_hidden(ghost: go.Scatter, own: Sequence[go.Scatter], figure: Figure) -> bool:
+    """Return whether each point of a ghost, intervals and all, lies behind an own one."""
+    letter = _measured_along(own)
+    low, high = _reach(own, letter, figure.layout.shapes)
+    near = HIDDEN_WITHIN * (high - low)
+    shown = (trace for trace in own if trace.type == "scatter" and trace.hoverinfo != "skip")
+    points = [point for trace in shown for point in _points(trace, letter)]
+    return all(
+        any(
+            place == other_place
+            and abs(value - other) <= near
+            and width <= other_width + near - abs(value - other)
+            for other_place, other, other_width in points
+        )
+        for place, value, width in _points(ghost, letter)
+    )
+
+
+def _points(trace: go.Scatter, letter: str) -> list[tuple[Any, float, float]]:
+    """Return of each point of a trace its place, its value and the half width of its interval."""
+    places = _along(trace, "x" if letter == "y" else "y")
+    return [
+        (place, float(value), width)
+        for place, value, width in zip(
+            places, _along(trace, letter), _widths(trace, letter), strict=True
+        )
+        if value is not None
+    ]
+
+
+def _keep_readable(
+    figure: Figure, own: Sequence[go.Scatter], ghosts: Sequence[go.Scatter]
+) -> list[str]:
     """Keep a ghost from squashing what stands before it.
 
     Where it lies so far away that less than a third of the axis would be left for the own values,
-    it is cut off, and a note at the edge says how far it reaches.
+    it is cut off. Returns lines that say so, with how far it reaches, in the units of the axis.
     """
-    lies = any(isinstance(value, str) for trace in own for value in _along(trace, "y"))
-    letter = "x" if lies else "y"
+    letter = _measured_along(own)
     axis = figure.layout[f"{letter}axis"]
     if axis.type == "log" or axis.range is not None:
-        return
+        return []
     low, high = _reach(own, letter, figure.layout.shapes)
     ghost_low, ghost_high = _reach(ghosts, letter)
     span = high - low
     nearest, furthest = low - MOST_BEYOND * span, high + MOST_BEYOND * span
     if not span or (nearest <= ghost_low and ghost_high <= furthest):
-        return
+        return []
     start, end = max(nearest, min(low, ghost_low)), min(furthest, max(high, ghost_high))
     pad = 0.06 * (end - start)
     figure.update_layout({f"{letter}axis": {"range": [start - pad, end + pad]}})
-    below = ghost_low < nearest
-    arrow = {"x": "←→", "y": "↓↑"}[letter][not below]
-    other = "x" if letter == "y" else "y"
-    figure.add_annotation(
-        {
-            "text": f"{arrow} {ghost_low:.3g} … {ghost_high:.3g}",
-            "font": {"size": 12, "color": QUIET},
-            "showarrow": False,
-            f"{letter}ref": f"{letter} domain",
-            f"{other}ref": f"{other} domain",
-            letter: 0 if below else 1,
-            other: 0 if letter == "y" else 1,
-            "xanchor": "left" if letter == "y" or below else "right",
-            "yanchor": "bottom" if letter == "y" and below else "top",
-        }
-    )
+    values = [value for trace in ghosts for _, value, _ in _points(trace, letter)]
+    is_seen = any(start <= value <= end for value in values)
+    reach = (f"{end:.3g}".replace("-", "\N{MINUS SIGN}") for end in (ghost_low, ghost_high))
+    text = said("ghost_cut_off" if is_seen else "ghost_outside")
+    return [text.format(**dict(zip(("low", "high"), reach, strict=True)))]
+
+
+def _measured_along(traces: Sequence[go.Scatter]) -> str:
+    """Return the axis along which the values of traces lie: x, where their rows have names."""
+    lies = any(isinstance(value, str) for trace in traces for value in _along(trace, "y"))
+    return "x" if lies else "y"
+
+
+def _widths(trace: go.Scatter, letter: str) -> list[float]:
+    """Return the half widths of the intervals of a trace, 0 where it has none."""
+    bars = trace[f"error_{letter}"].array
+    return [0.0] * len(_along(trace, letter)) if bars is None else [float(width) for width in bars]
 
 
 def _along(trace: go.Scatter, letter: str) -> Sequence[Any]:
@@ -260,16 +318,10 @@ def _reach(
 ) -> tuple[float, float]:
     """Return the least and the greatest value along an axis, with the intervals."""
     values = [
-        float(value) + sign * float(width)
+        value + sign * width
         for trace in traces
-        for bars in [trace[f"error_{letter}"].array]
-        for value, width in zip(
-            _along(trace, letter),
-            bars if bars is not None else [0.0] * len(_along(trace, letter)),
-            strict=True,
-        )
+        for _, value, width in _points(trace, letter)
         for sign in (-1, 1)
-        if value is not None
     ]
     values += [
         shape[f"{letter}{end}"]

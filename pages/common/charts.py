@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
@@ -80,7 +81,14 @@ def show(
         selection_mode="points",
     )
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(readable(table), hide_index=True, key=f"{key}-table", placeholder="–")
+        table = readable(table)
+        st.dataframe(
+            table,
+            hide_index=True,
+            key=f"{key}-table",
+            placeholder="–",
+            column_config=_intervals_in_short(table),
+        )
 
 
 def _enlarge(figure: Figure) -> None:
@@ -119,6 +127,17 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=names).map(
         lambda value: float(f"{value:.4g}") if isinstance(value, float) else value
     )
+
+
+def _intervals_in_short(table: pd.DataFrame) -> dict[str, Any]:
+    """Return short headings of the intervals that stand beside what they are of.
+
+    They go by what :func:`readable` calls the columns.
+    """
+    text = words("lesson")["table"]
+    short = st.column_config.Column(text["half_width_beside"])
+    beside = pairwise(map(str, table.columns))
+    return {name: short for of, name in beside if name == text["half_width"].format(of=of)}
 
 
 def percent(value: Interval) -> str:

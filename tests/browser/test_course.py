@@ -132,6 +132,11 @@ def test_in_presenter_type_the_arrow_keys_turn_the_pages(go_on: GoOn) -> None:
     heading(page, "my_runs")
     expect(page.locator(".st-key-way-next a")).to_be_visible()
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    # The way back stands in the margin, over nothing that is read.
+    way_back = page.locator(".st-key-presenting-switch button").bounding_box()
+    text = page.locator(".st-key-page-head").bounding_box()
+    assert way_back and text
+    assert way_back["x"] >= text["x"] + text["width"]
     page.keyboard.press("ArrowRight")
     heading(page, "takeaways")
     page.wait_for_url(re.compile("present=1"))

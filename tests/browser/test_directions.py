@@ -44,9 +44,12 @@ def test_the_humps_are_dragged_and_the_students_run(go_on: GoOn) -> None:
 
 
 def a_change_of_direction_moves_the_student_off_the_middle(page: Page) -> None:
+    mirror = words("directions")["humps"]["mirror"]
     assert shown(page)["mean"] == 0
+    expect(humps(page)).not_to_contain_text(mirror)
     choose(page, "reverse KL")
     expect(humps(page)).to_have_attribute("data-mean", "3")
+    expect(humps(page)).to_contain_text(mirror)
     drag(page, "separation", 5)
     expect(humps(page)).to_have_attribute("data-mean", "0")
 

@@ -57,6 +57,21 @@ def test_a_lesson_is_walked_from_question_to_explanation(go_on: GoOn, name: str)
     assert found == []
 
 
+def test_on_a_phone_who_skips_the_prediction_sees_the_verdict(go_on: GoOn) -> None:
+    wait_for_result(go_on("temperature", f"?v=1&{FEW}&prediction=skipped"))
+    # Known by now, it comes in at once, above the foot of the page that is on the screen.
+    # Whether a browser would keep that in its place is a matter of moments; so it is asked, too.
+    page = go_on("temperature", f"?v=1&{FEW}&prediction=", width=390, height=844)
+    main = page.get_by_test_id("stMain")
+    main.evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    assert main.evaluate("main => getComputedStyle(main).overflowAnchor") == "none"
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    verdict = page.locator(".st-key-compare").bounding_box()
+    assert verdict
+    assert 0 <= verdict["y"] < 422
+
+
 def predict(page: Page, text: str) -> None:
     """Choose a prediction by its words, lock it in, and wait for what the runs say."""
     page.locator("label").filter(has_text=text).click()
