@@ -66,7 +66,7 @@ each, names = words["each"], words["experiments"]["variants"]["values"]
 
 
 def gains_in_words(result: AnyResult) -> str:
-    """Say what gained most of the four that are asked about, and what more beyond them."""
+    """Say what gained most of the four that are asked about, what more beyond them, what hurt."""
     text = words["comparison"]
 
     def best(rows: list[Row]) -> Row:
@@ -84,6 +84,8 @@ def gains_in_words(result: AnyResult) -> str:
     others = [row for row in result.rows[1:] if row["variant"] not in FOUR_WAYS]
     if others and best(others)["gain"] > best(four)["gain"]:
         said.append(say(text["beyond"], best(others)))
+    if hurt := [say("{way} ({gain})", row) for row in four + others if row["verdict"] == "hurts"]:
+        said.append(text["worse"].format(ways=", ".join(hurt)))
     return " ".join(said)
 
 

@@ -166,7 +166,7 @@ def disagree(claim: str) -> bool:
     return bool(counted["supported"] and counted["contradicted"])
 
 
-def latest_on(claim: Takeaway) -> str:
+def measured_on(claim: Takeaway) -> str:
     """Say what the latest run measured that says of a claim what all together say, if one does."""
     found = on_claim(claim.name, runs)
     verdict = overall(claim.name, runs)
@@ -188,7 +188,7 @@ def show_lesson_learned() -> None:
         if on_claim(claim.name, runs):
             verdict = "disagree" if disagree(claim.name) else overall(claim.name, runs)
             answer = part.get(verdict) or text[verdict]
-            said = f"**{answer}** {called.counts(claim.name, runs)} {latest_on(claim)}"
+            said = f"**{answer}** {called.counts(claim.name, runs)} {measured_on(claim)}"
         else:
             said = text["open"].format(lesson=words_of(claim.experiment.page)["menu"])
         st.markdown(f"- {part['text']} {said}")
@@ -213,7 +213,7 @@ def show_claims() -> None:
             verdict=verdicts["disagree" if disagree(claim.name) else verdict].capitalize(),
             claim=said["text"],
             counts=called.counts(claim.name, runs),
-            measured=latest_on(claim),
+            measured=measured_on(claim),
         )
         st.markdown(f"- {line}")
 

@@ -199,3 +199,15 @@ def test_a_try_starts_from_the_defaults_and_not_from_the_try_before() -> None:
         assert page.session_state["dark_knowledge.alpha"] == alpha
         drawn_until(page, lambda page: bool(page.button))
     assert page.session_state["dark_knowledge.temperature"] == cool["set"]["temperature"]
+
+
+def test_four_ways_name_what_hurts() -> None:
+    page = run_of("four_ways", {})
+    table = with_column(page, "variant").set_index("variant")
+    hurt = [
+        f"({g:+.1f}".replace("-", "−")
+        for g in 100 * table.query("verdict == 'hurts'")["gain"].astype(float)
+    ]
+    said = next(m.value for m in page.markdown if "gained most" in m.value)
+    assert hurt, "after so short a training some hurt"
+    assert all(each in said for each in hurt), said

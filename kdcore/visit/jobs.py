@@ -402,7 +402,7 @@ class JobPool:
         """Return about how long a run would take, judged by the last ones of the same function.
 
         Time goes with the multiply-adds that the settings say, but how many a second differs from
-        one function to another by a factor of sixty. ``None`` if none was made here yet.
+        one function to another by orders of magnitude. ``None`` if none was made here yet.
         """
         with self._lock:
             paces = list(self._paces.get(function, ()))
