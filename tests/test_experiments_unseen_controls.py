@@ -50,15 +50,26 @@ from kdcore.unseen import balancing_shift, confusion, recall, shifted
 
 CLASSES = 10
 
+#: The same teachers for all that is to be seen here: they are trained once.
+SEEDS = 5
+
 
 @pytest.fixture(scope="module")
 def unseen() -> AnyResult:
-    return EXPERIMENTS["unseen-class"].run(UnseenClassSettings())
+    settings = UnseenClassSettings(temperatures=(1.0, 2.0, 8.0, 16.0), seeds=SEEDS)
+    return EXPERIMENTS["unseen-class"].run(settings)
 
 
 @pytest.fixture(scope="module")
 def controls() -> AnyResult:
-    return EXPERIMENTS["controls"].run(ControlsSettings())
+    return EXPERIMENTS["controls"].run(ControlsSettings(seeds=SEEDS))
+
+
+@pytest.fixture
+def small_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the experiments a teacher that is soon trained, where it matters not what it says."""
+    for kind in (UnseenClassSettings, ControlsSettings):
+        monkeypatch.setattr(kind, "teacher_hidden", (8,))
 
 
 def draw(seed: int = 0) -> torch.Generator:
@@ -87,14 +98,14 @@ def row_at(result: AnyResult, temperature: float | None) -> dict[str, Any]:
 
 def recall_at(result: AnyResult, temperature: float | None) -> Interval:
     row = row_at(result, temperature)
-    return Interval(row["unseen_recall"], row["unseen_recall_ci"], 10)
+    return Interval(row["unseen_recall"], row["unseen_recall_ci"], SEEDS)
 
 
 def test_without_a_3_hard_labels_teach_no_3_and_soft_labels_do(unseen: AnyResult) -> None:
     assert recall_at(unseen, None).high <= 0.02
     assert recall_at(unseen, 1).high <= 0.02
     assert recall_at(unseen, 8).low >= 0.70
-    recalls = [recall_at(unseen, t).mean for t in (1, 2, 4, 8, 16)]
+    recalls = [recall_at(unseen, t).mean for t in (1, 2, 8, 16)]
     assert recalls == sorted(recalls)
 
 
@@ -115,7 +126,7 @@ def test_the_claim_of_the_unseen_digit_is_judged_by_this_run(unseen: AnyResult) 
 
 def test_two_digits_can_be_taken_out() -> None:
     result = EXPERIMENTS["unseen-class"].run(
-        UnseenClassSettings(omit=(3, 5), temperatures=(16.0,), seeds=4)
+        UnseenClassSettings(omit=(3, 5), temperatures=(16.0,), seeds=SEEDS)
     )
     hard, soft = result.rows
     assert hard["unseen_recall"] <= 0.02
@@ -127,7 +138,7 @@ def test_two_digits_can_be_taken_out() -> None:
 
 
 def test_not_one_image_of_an_omitted_digit_is_learned_from(
-    monkeypatch: pytest.MonkeyPatch,
+    small_teacher: None, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     labels = digits().training.labels
     met: set[int] = set()
@@ -139,7 +150,13 @@ def test_not_one_image_of_an_omitted_digit_is_learned_from(
 
     monkeypatch.setattr(Response, "__call__", listening)
     EXPERIMENTS["unseen-class"].run(
-        UnseenClassSettings(omit=(3, 5), temperatures=(2.0,), student_hidden=(4,), seeds=2)
+        UnseenClassSettings(
+            omit=(3, 5),
+            temperatures=(2.0,),
+            student_hidden=(4,),
+            student_samples=3_200,
+            seeds=2,
+        )
     )
     assert met == {0, 1, 2, 4, 6, 7, 8, 9}
     assert len(seen_rows(labels, (3, 5))) == 720
@@ -185,7 +202,9 @@ def test_frequencies_that_leave_no_room_are_refused(frequencies: list[float]) ->
         balancing_shift(some_logits(20, CLASSES), range(len(frequencies)), frequencies)
 
 
-def test_the_rule_never_looks_at_the_test_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rule_never_looks_at_the_test_set(
+    small_teacher: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usual = digits()
     # Other test images with other labels: what was learned and corrected must not move.
     other = replace(
@@ -193,7 +212,7 @@ def test_the_rule_never_looks_at_the_test_set(monkeypatch: pytest.MonkeyPatch) -
         name="digits with another test set",
         test=LabelledImages(torch.rand(50, 64, generator=draw()), some_labels(50)),
     )
-    small = UnseenClassSettings(temperatures=(8.0,), seeds=2)
+    small = UnseenClassSettings(temperatures=(8.0,), student_samples=3_200, seeds=2)
 
     def shifts(dataset: Dataset) -> Tensor:
         monkeypatch.setattr(unseen_class, "digits", lambda split: dataset)
@@ -440,10 +459,12 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, An
     return dict(json.loads(capsys.readouterr().out))
 
 
-def test_unseen_class_prints_its_contract(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unseen_class_prints_its_contract(
+    small_teacher: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = printed(
         capsys, "unseen-class", "--set", "omit=3,5", "temperatures=1,8", "student_hidden=8",
-        "--seeds", "2",
+        "student_samples=3200", "--seeds", "2",
     )  # fmt: skip
     assert result["experiment"] == "unseen-class"
     assert result["settings"]["omit"] == [3, 5]
@@ -460,10 +481,12 @@ def test_unseen_class_prints_its_contract(capsys: pytest.CaptureFixture[str]) ->
         assert all(0 <= row[name] <= 1 for name in list(row)[1:6] if name != "unseen_recall_ci")
 
 
-def test_controls_prints_its_contract(capsys: pytest.CaptureFixture[str]) -> None:
+def test_controls_prints_its_contract(
+    small_teacher: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = printed(
         capsys, "controls", "--set", "labels=40", "temperature=6", "alpha=0.2", "student_hidden=8",
-        "--seeds", "2",
+        "student_samples=3200", "--seeds", "2",
     )  # fmt: skip
     assert [row["targets"] for row in result["rows"]] == list(TARGETS)
     for row in result["rows"]:
@@ -511,10 +534,11 @@ def test_runs_that_are_too_large_are_refused() -> None:
         ControlsSettings(student_hidden=(1024, 1024), seeds=1000)
 
 
-def test_the_same_settings_give_the_same_numbers() -> None:
+def test_the_same_settings_give_the_same_numbers(small_teacher: None) -> None:
+    little: dict[str, Any] = {"student_hidden": (4,), "student_samples": 3_200, "seeds": 2}
     for name, small in (
-        ("unseen-class", UnseenClassSettings(temperatures=(4.0,), student_hidden=(4,), seeds=2)),
-        ("controls", ControlsSettings(student_hidden=(4,), seeds=2)),
+        ("unseen-class", UnseenClassSettings(temperatures=(4.0,), **little)),
+        ("controls", ControlsSettings(**little)),
     ):
         first, second = (EXPERIMENTS[name].run(small).rows for _ in range(2))
         assert first == second

@@ -32,7 +32,7 @@ from kdcore.reference.run import (
 from kdcore.reference.tables import PUBLISHED, TABLES, Table, published_best
 from kdcore.words import words
 
-SEEDS = range(20)
+SEEDS = range(12)
 HELD_OUT = 2_000
 
 
@@ -150,10 +150,9 @@ def test_backpropagation_follows_the_numerical_gradient_in_every_layer() -> None
             assert step != 0.0
 
 
-def test_a_diverged_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "MAX_WORK", float("inf"))
+def test_a_diverged_run_is_reported() -> None:
     with pytest.raises(FloatingPointError, match="diverged"):
-        memorise(hidden=(1024,) * 4, steps=12, rate=1.0, held_out_examples=1)
+        memorise(hidden=(256,) * 4, steps=20, rate=1.0, held_out_examples=1)
 
 
 def test_training_all_layers_moves_every_layer() -> None:
