@@ -169,7 +169,7 @@ def network(*layer_sizes: int) -> MLPStack:
 
 
 def test_latency_is_that_of_the_model_and_not_of_the_calling() -> None:
-    wide, narrow = network(64, 1024, 1024, 1024, 1024, 10), network(64, 8, 10)
+    wide, narrow = network(64, 512, 512, 512, 512, 10), network(64, 8, 10)
     latency = measure_latency({"wide": wide, "narrow": narrow}, batch=256, rounds=5)
     assert multiply_adds(wide.layer_sizes) > 200 * multiply_adds(narrow.layer_sizes)
     assert latency["wide"].median > 10 * latency["narrow"].median
@@ -226,15 +226,9 @@ def weighed() -> MeasuredCost:
     return weigh(WEIGHED)
 
 
-def test_the_lab_trains_what_is_weighed(weighed: MeasuredCost) -> None:
-    again = lab(TINY)
-    assert weighed.lab.measured.distilled == again.distilled
-    assert weighed.quality_kept == pytest.approx(again.distilled.mean / again.teacher.mean)
-
-
-def test_it_is_the_distilled_student_that_is_timed_against_the_teacher(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, MLPStack]]:
+    """Return whose time was measured, which is one round each: most tests ask for no more."""
     timed: list[Mapping[str, MLPStack]] = []
 
     def watched(networks: Mapping[str, MLPStack], batch: int) -> dict[str, Latency]:
@@ -242,6 +236,18 @@ def test_it_is_the_distilled_student_that_is_timed_against_the_teacher(
         return measure_latency(networks, batch, rounds=1)
 
     monkeypatch.setattr(experiments_cost, "measure_latency", watched)
+    return timed
+
+
+def test_the_lab_trains_what_is_weighed(weighed: MeasuredCost) -> None:
+    again = lab(TINY)
+    assert weighed.lab.measured.distilled == again.distilled
+    assert weighed.quality_kept == pytest.approx(again.distilled.mean / again.teacher.mean)
+
+
+def test_it_is_the_distilled_student_that_is_timed_against_the_teacher(
+    timed: list[Mapping[str, MLPStack]],
+) -> None:
     trained = weigh(WEIGHED).lab.measured.networks
     assert len(timed) == len(BATCHES)
     for networks in timed:
@@ -271,7 +277,9 @@ def test_both_are_timed_on_one_image_and_on_many(weighed: MeasuredCost) -> None:
     assert weighed.faster(1).median > 0
 
 
-def test_what_is_kept_of_it_is_the_labs_run(weighed: MeasuredCost) -> None:
+def test_what_is_kept_of_it_is_the_labs_run(
+    weighed: MeasuredCost, timed: list[Mapping[str, MLPStack]]
+) -> None:
     again = summarise(EXPERIMENT.run(replace(WEIGHED, repeat=1)))
     assert again.identity == summarise(weighed.lab).identity
 
@@ -281,14 +289,18 @@ def test_the_same_networks_can_be_measured_again() -> None:
     assert hash(WEIGHED) == hash(replace(WEIGHED, repeat=0))
 
 
-def test_measuring_is_part_of_the_progress_and_can_be_stopped() -> None:
+def test_measuring_is_part_of_the_progress_and_can_be_stopped(
+    timed: list[Mapping[str, MLPStack]],
+) -> None:
     listener = Listener()
     weigh(WEIGHED, listener)
     stages = [stage for stage, _ in listener.heard]
     assert stages[-len(BATCHES) :] == ["measuring"] * len(BATCHES)
     assert all(0 <= fraction <= 1 for _, fraction in listener.heard)
+    timed.clear()
     with pytest.raises(Cancelled):
         weigh(WEIGHED, Listener(stop_at="measuring"))
+    assert len(timed) == 1
 
 
 #: The same, weighed.

@@ -45,13 +45,23 @@ COLUMNS = [
 ]
 
 SEEDS = 8
-#: What README and SCIENCE describe: few labels, a student that can follow, a confident teacher.
+#: What README and SCIENCE describe: few labels, a student that can follow, a confident teacher,
+#: here one that is soon trained.
 FEW_LABELS = TemperatureSettings(
-    labels=50, student_hidden=(32,), temperatures=(1, 3, 10, 100), seeds=SEEDS
+    labels=50,
+    student_hidden=(32,),
+    teacher_hidden=(64, 64),
+    temperatures=(1, 3, 10, 100),
+    seeds=SEEDS,
 )
 #: As small as an experiment can be where only its form matters.
 TINY = TemperatureSettings(
-    labels=20, student_hidden=(6,), teacher_hidden=(8,), temperatures=(4, 1), seeds=2
+    labels=20,
+    student_hidden=(6,),
+    student_samples=3_200,
+    teacher_hidden=(8,),
+    temperatures=(4, 1),
+    seeds=2,
 )
 
 
@@ -333,7 +343,7 @@ def test_progress_tells_of_teachers_then_of_students() -> None:
 @pytest.mark.parametrize("stop_after", [0, 5, 850])
 def test_a_run_can_be_stopped_in_either_stage(stop_after: int) -> None:
     listener = Listener(stop_after)
-    # 844 batches of the teacher, then 375 of the students.
+    # 844 batches of the teacher, then 100 of the students.
     settings = replace(TINY, teacher_hidden=(9, 3 + stop_after % 7))
     with pytest.raises(Cancelled):
         temperature(settings, listener)
@@ -346,7 +356,7 @@ def test_a_run_can_be_stopped_in_either_stage(stop_after: int) -> None:
 LAB = LabSettings(
     temperature=10,
     alpha=0.3,
-    teacher_hidden=(256, 128),
+    teacher_hidden=FEW_LABELS.teacher_hidden,
     student_hidden=(32,),
     labels=50,
     seeds=SEEDS,

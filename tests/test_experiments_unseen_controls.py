@@ -138,7 +138,8 @@ def test_two_digits_can_be_taken_out() -> None:
 
 
 def test_not_one_image_of_an_omitted_digit_is_learned_from(
-    small_teacher: None, monkeypatch: pytest.MonkeyPatch,
+    small_teacher: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     labels = digits().training.labels
     met: set[int] = set()

@@ -16,6 +16,7 @@ from kdcore.playground.film import (
 from kdcore.playground.film import grid as grid_cells
 from kdcore.playground.own import OwnPoints, clicked_points
 from kdcore.playground.shapes import TEST_POINTS
+from kdcore.statistics import mean_interval
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def films(result: MeasuredFilms) -> list[Film]:
     return [result.teacher, result.hard, result.distilled]
 
 
-@pytest.mark.parametrize("points", [20, 61, 240, 1000])
+@pytest.mark.parametrize("points", [20, 61, 1000])
 def test_every_film_has_all_frames_however_many_points_there_are(points: int) -> None:
     settings = PlaygroundSettings(plane="circles", points=points, teacher_hidden=(8,))
     for film in films(playground(settings)):
@@ -80,7 +81,7 @@ def test_t_and_alpha_change_the_distilled_student_only(
 
 
 def test_with_alpha_1_both_students_are_one() -> None:
-    result = playground(PlaygroundSettings(alpha=1.0))
+    result = playground(PlaygroundSettings(plane="blobs", alpha=1.0, student_samples=960))
     assert np.array_equal(result.hard.logits, result.distilled.logits)
 
 
@@ -97,10 +98,11 @@ def test_the_students_see_only_their_labels(blobs: MeasuredFilms) -> None:
 
 def test_soft_labels_help_where_the_ring_is_hardly_labelled() -> None:
     gains = []
-    for seed in range(8):
-        result = playground(PlaygroundSettings(plane="circles", seed=seed))
+    for seed in range(5):
+        settings = PlaygroundSettings(plane="circles", seed=seed, student_samples=6_000)
+        result = playground(settings)
         gains.append(result.distilled.accuracy[-1] - result.hard.accuracy[-1])
-    assert np.mean(gains) - 2.36 * np.std(gains, ddof=1) / 8**0.5 > 0
+    assert mean_interval(gains).low > 0
 
 
 def test_own_points_are_trained_on_and_measured_on_themselves() -> None:
@@ -114,7 +116,9 @@ def test_own_points_are_trained_on_and_measured_on_themselves() -> None:
 def test_two_files_with_equal_settings_are_two_runs() -> None:
     one = OwnPoints(((0, 0, 0), (1, 1, 1)) * 4, ("a", "b"))
     other = OwnPoints(((0, 1, 0), (1, 0, 1)) * 4, ("a", "b"))
-    first, second = (playground(PlaygroundSettings(own=own)) for own in (one, other))
+    first, second = (
+        playground(PlaygroundSettings(own=own, student_samples=960)) for own in (one, other)
+    )
     assert not np.array_equal(first.teacher.logits[-1], second.teacher.logits[-1])
 
 
