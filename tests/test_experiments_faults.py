@@ -10,7 +10,7 @@ from kdcore.reference.run import CHANCE, compare_cells
 from kdcore.reference.tables import published_best
 from kdcore.training import Cancelled
 
-SEEDS = 10
+SEEDS = 6
 
 
 @pytest.fixture(scope="module")

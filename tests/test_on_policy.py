@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,7 +68,7 @@ def test_every_round_is_written_to_what_the_training_reads(width: int) -> None:
 
 
 def test_the_narrowest_student_learns_too() -> None:
-    narrow = on_policy.EXPERIMENT.run(OnPolicySettings(student_hidden=(4,), seeds=2))
+    narrow = on_policy.EXPERIMENT.run(OnPolicySettings(student_hidden=(4,), seeds=2, steps=500))
     for row in narrow.rows:
         assert narrow.interval(row, "kl_teacher_path").mean < 0.5
 
@@ -87,7 +88,7 @@ def test_a_token_is_drawn_with_its_probability() -> None:
     moved = (path[:, 1] - path[:, 0]) @ pen.moves().T
     shares = torch.bincount(moved.argmax(1), minlength=8) / 20_000
     expected = torch.softmax(pen.teacher_logits(at), -1)[0]
-    torch.testing.assert_close(shares, expected, atol=1e-3, rtol=0)
+    np.testing.assert_allclose(shares, expected, atol=1e-3, rtol=0)
 
 
 def test_the_reverse_gradient_is_that_of_kl_the_other_way_round() -> None:
@@ -96,7 +97,7 @@ def test_the_reverse_gradient_is_that_of_kl_the_other_way_round() -> None:
     teacher = torch.randn(5, 8, generator=draw, dtype=torch.float64)
     (expected,) = torch.autograd.grad(5 * kl_divergence(student, teacher), student)
     gradient = reverse_kl_gradient(student.detach(), teacher, torch.tensor(1.0))
-    torch.testing.assert_close(gradient, expected)
+    np.testing.assert_allclose(gradient, expected, atol=1e-7)
 
 
 def test_the_pen_of_the_page_thinks_as_the_engine_does(tmp_path: Path) -> None:
@@ -117,8 +118,8 @@ def test_the_pen_of_the_page_thinks_as_the_engine_does(tmp_path: Path) -> None:
     command = [node, "--input-type=module", "--eval", script]
     said = torch.tensor(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
     at = torch.tensor(places)
-    torch.testing.assert_close(said[:, 0], pen.teacher_logits(at), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(said[:, 1], network.logits(at)[0, 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(said[:, 0], pen.teacher_logits(at), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(said[:, 1], network.logits(at)[0, 0], rtol=1e-4, atol=1e-5)
 
 
 def test_the_circle_is_walked_counter_clockwise() -> None:

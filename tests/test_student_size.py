@@ -25,8 +25,10 @@ from kdcore.monitor import LearningCurve, Monitor
 from kdcore.statistics import mean_interval, paired_difference, verdict
 from kdcore.store import BoundedStore
 
-TINY = StudentSizeSettings(labels=20, teacher_hidden=(9,), student_widths=(6, 3), seeds=3)
-WIDTHS = StudentSizeSettings(student_widths=(4, 16, 32, 64))
+TINY = StudentSizeSettings(
+    labels=20, teacher_hidden=(9,), student_widths=(6, 3), seeds=3, student_samples=3_200
+)
+WIDTHS = StudentSizeSettings(student_widths=(4, 16, 32, 64), seeds=6)
 
 
 class Listener(Monitor):
@@ -134,7 +136,7 @@ def test_quality_kept_is_a_students_accuracy_by_that_of_its_own_teacher(tiny: Me
 def test_students_are_those_of_the_other_experiments(tiny: Measured) -> None:
     teachers = train_teachers(digits(), (9,), (0, 1, 2), 30 * 900)
     students = train_students(
-        digits(), teachers, (0, 1, 2), 20, (6,), (4.0, 4.0), (1.0, TINY.alpha)
+        digits(), teachers, (0, 1, 2), 20, (6,), (4.0, 4.0), (1.0, TINY.alpha), samples=3_200
     )
     assert tiny.accuracy is not None
     assert torch.equal(tiny.accuracy[:, :2], students.accuracy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,7 +66,7 @@ def test_invented_images_teach_the_network_that_they_were_made_for_and_not_anoth
 
 
 def test_images_invented_for_any_start_teach_new_ones() -> None:
-    for_any = distilled_data.EXPERIMENT.run(DistilledDataSettings(seeds=4, starts="random"))
+    for_any = distilled_data.EXPERIMENT.run(DistilledDataSettings(seeds=3, starts="random"))
     assert distilled_data.any_network_learns(for_any).verdict == "supported"
 
 
@@ -84,7 +85,7 @@ def test_the_steps_written_out_are_those_of_autograd() -> None:
             (p - rate * g).detach().requires_grad_() for p, g in zip(own, gradients, strict=True)
         ]
     for written, expected in zip([*weights, *biases], [*own[::2], *own[1::2]], strict=True):
-        torch.testing.assert_close(written, expected.detach())
+        np.testing.assert_allclose(written, expected.detach(), rtol=1e-6, atol=1e-5)
 
 
 def test_images_come_in_equal_numbers_of_each_digit() -> None:
