@@ -18,14 +18,11 @@ def faults() -> Faults:
     return take_apart(FaultsSettings(table="temperature", seeds=SEEDS))
 
 
-def test_all_29_published_cells_agree_to_the_last_digit() -> None:
+def test_all_29_published_cells_agree_to_the_last_digit_and_one_that_differs_says_so() -> None:
     cells = compare_cells()
     assert len(cells) == 6 * 2 + 4 * 3 + 5
     assert [cell for cell in cells if not cell.agrees] == []
-
-
-def test_a_cell_that_differs_says_so() -> None:
-    (first, *_) = compare_cells()
+    first = cells[0]
     assert not type(first)(first.table, first.setting, first.quantity, "2.107", "2.106").agrees
 
 
