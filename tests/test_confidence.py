@@ -18,7 +18,7 @@ from kdcore.targets import spread, standardised
 
 @pytest.fixture(scope="module")
 def sure() -> AnyResult:
-    return confidence.EXPERIMENT.run(ConfidenceSettings(seeds=4, teacher_hidden=(128, 64)))
+    return confidence.EXPERIMENT.run(ConfidenceSettings(seeds=6, teacher_hidden=(128, 64)))
 
 
 def test_one_scale_for_the_teacher_helps_where_a_high_temperature_hurts(sure: AnyResult) -> None:
@@ -39,7 +39,7 @@ def test_standardising_each_example_adds_nothing_to_one_scale(sure: AnyResult) -
 
 def test_with_a_small_teacher_and_a_larger_student_standardising_hurts() -> None:
     small = confidence.EXPERIMENT.run(
-        ConfidenceSettings(seeds=4, teacher_hidden=(16,), student_hidden=(64,), temperatures=(1.0,))
+        ConfidenceSettings(seeds=6, teacher_hidden=(16,), student_hidden=(64,), temperatures=(1.0,))
     )
     assert confidence.standardising_adds(small).verdict == "contradicted"
     (row,) = (row for row in small.rows if row["treatment"] == "standardised")

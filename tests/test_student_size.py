@@ -28,7 +28,7 @@ from kdcore.store import BoundedStore
 TINY = StudentSizeSettings(
     labels=20, teacher_hidden=(9,), student_widths=(6, 3), seeds=3, student_samples=3_200
 )
-WIDTHS = StudentSizeSettings(student_widths=(4, 16, 32, 64), seeds=6)
+WIDTHS = StudentSizeSettings(student_widths=(4, 16, 32, 64), seeds=8)
 
 
 class Listener(Monitor):
@@ -46,7 +46,7 @@ def few_labels() -> AnyResult:
 
 @pytest.fixture(scope="module")
 def all_labels() -> AnyResult:
-    return EXPERIMENTS["student-size"].run(replace(WIDTHS, labels=900))
+    return EXPERIMENTS["student-size"].run(replace(WIDTHS, labels=900, student_widths=(16, 64)))
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def swapped() -> AnyResult:
 def parts() -> AnyResult:
     kind = subliminal_parts.SubliminalPartsSettings
     return subliminal_parts.EXPERIMENT.run(
-        kind(seeds=4, student_hidden=(64,), student_samples=10_000)
+        kind(seeds=6, student_hidden=(64,), student_samples=10_000)
     )
 
 

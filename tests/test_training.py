@@ -102,7 +102,8 @@ class PlainAdam:
     def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
         self.parameters = list(parameters)
         self.learning_rate = learning_rate
-        self.moments = [[torch.zeros_like(p) for p in self.parameters] for _ in range(2)]
+        self.first_moments = [torch.zeros_like(p) for p in self.parameters]
+        self.second_moments = [torch.zeros_like(p) for p in self.parameters]
         self.steps = [torch.tensor(0.0) for _ in self.parameters]
 
     @torch.no_grad()
@@ -114,7 +115,8 @@ class PlainAdam:
         adam(
             self.parameters,
             [p.grad for p in self.parameters if p.grad is not None],
-            *self.moments,
+            self.first_moments,
+            self.second_moments,
             [],
             self.steps,
             foreach=False,
