@@ -46,7 +46,7 @@ def few_labels() -> AnyResult:
 
 @pytest.fixture(scope="module")
 def all_labels() -> AnyResult:
-    return EXPERIMENTS["student-size"].run(replace(WIDTHS, labels=900, student_widths=(16, 64)))
+    return EXPERIMENTS["student-size"].run(replace(WIDTHS, labels=900, student_widths=(4, 64)))
 
 
 @pytest.fixture(scope="module")
