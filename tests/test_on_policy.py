@@ -6,14 +6,16 @@ import json
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from kdcore.experiments import on_policy
-from kdcore.experiments.on_policy import OnPolicySettings, lower_by
+from kdcore.experiments.on_policy import OnPolicySettings, Pens, lower_by
 from kdcore.experiments.result import AnyResult
 from kdcore.losses import kl_divergence, reverse_kl_gradient
 from kdcore.models import MLPStack
@@ -52,6 +54,16 @@ def test_without_jitter_the_jittered_student_is_the_off_policy_one() -> None:
     still = on_policy.EXPERIMENT.run(OnPolicySettings(seeds=2, steps=300, jitter=0.0))
     values = still.measured.figures["left_lane"]
     assert torch.equal(values[:, 0], values[:, 2])
+
+
+@pytest.mark.parametrize(
+    "other", [{"kept": 1}, {"direction": "forward"}, {"steps": 500}, {"student_hidden": (16,)}]
+)
+def test_what_all_students_of_a_training_share_is_no_run_s_own(other: dict[str, Any]) -> None:
+    usual = OnPolicySettings(seeds=2)
+    assert Pens(replace(usual, **other)).alike != Pens(usual).alike
+    with_own = replace(usual, jitter=0.0, seeds=3, first_seed=5, split=1)
+    assert Pens(with_own).alike == Pens(usual).alike
 
 
 @pytest.mark.parametrize("width", [3, 4, 8, 16])
