@@ -46,7 +46,9 @@ def few_labels() -> AnyResult:
 
 @pytest.fixture(scope="module")
 def all_labels() -> AnyResult:
-    return EXPERIMENTS["student-size"].run(replace(WIDTHS, labels=900, student_widths=(4, 64)))
+    return EXPERIMENTS["student-size"].run(
+        replace(WIDTHS, labels=900, student_widths=(4, 64), student_samples=8_000)
+    )
 
 
 @pytest.fixture(scope="module")
