@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from kdcore.practice.published import published_systems
 from pages.common.words import words
 from tests.browser.conftest import CHART, GoOn
-from tests.browser.test_lessons import FEW, figures, wait_for_result
+from tests.browser.walk import FEW, figures, wait_for_result
 
 TEXT = words("in_practice")
 ROWS = TEXT["cost"]["rows"]

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from kdcore.visit.evidence import CLAIMS
 from pages.common.words import words
 from tests.browser.conftest import GO, Theme, Visit, look_at, wait_for_rest
-from tests.browser.test_lessons import FEW, wait_for_result
+from tests.browser.walk import FEW, wait_for_result
 
 runs, claims = words("my_runs"), words("takeaways")
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from pages.common.words import words
 from tests.browser.conftest import GoOn, Visit
-from tests.browser.test_lessons import wait_for_result
+from tests.browser.walk import wait_for_result
 
 PEN = words("on_policy")["pens"]["words"]
 FEW = "v=1&seeds=5&prediction=skipped"

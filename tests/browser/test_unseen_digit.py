@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pages.common.words import words
 from tests.browser.conftest import GoOn
-from tests.browser.test_lessons import predict, wait_for_result
+from tests.browser.walk import predict, wait_for_result
 
 WORDS = words("unseen_digit")
 FEW = "v=1&seeds=5&student_samples=36000"
