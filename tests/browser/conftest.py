@@ -28,7 +28,7 @@ from pages.common.words import words
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=120_000)
 
 FLAGS = [
     "--no-sandbox",
@@ -41,7 +41,7 @@ FLAGS = [
     # What runs often is not worth compiling in visits this short, nor is memory worth collecting.
     "--js-flags=--no-turbofan --min-semi-space-size=32 --max-semi-space-size=64",
 ]
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 
 Visit = Callable[..., Page]
 GoOn = Callable[..., Page]
