@@ -17,12 +17,18 @@ BEYOND_US = [["[data-testid=stHeader]"], ["[data-testid=stElementToolbar]"], [".
 #: The way through the course, the same on every page.
 BESIDE = [["[data-testid=stSidebar]"]]
 
-#: Opens everything that can be opened, lets nothing be on its way, asks axe, and closes it again.
+#: Opens everything that can be opened, lets nothing be on its way, and lets the whole page be seen,
+#: since axe says nothing of the colour of what is scrolled away; asks axe, and undoes all that.
 ASK = """async options => {
   const closed = [...document.querySelectorAll('details:not([open])')]
   closed.forEach(each => { each.open = true })
   const still = document.createElement('style')
-  still.textContent = '* { transition: none !important; animation: none !important }'
+  still.textContent = `
+    * { transition: none !important; animation: none !important }
+    :is([data-testid=stApp], [data-testid=stApp] > *, [data-testid=stApp] > * > *,
+        [data-testid=stAppViewContainer], [data-testid=stMain]) {
+      overflow: visible !important; height: auto !important
+    }`
   document.head.append(still)
   await new Promise(done => setTimeout(done, 200))
   const found = await axe.run({ exclude: options.beyond }, {

@@ -16,7 +16,7 @@ from pages.common import course
 from pages.common.words import words
 from tests.browser.axe import COLOURS, grave_findings
 from tests.browser.conftest import CHART, GoOn, Tab, Theme, look_at, wait_for_rest
-from tests.browser.walk import FEW, figures, fits_a_phone, option, predict
+from tests.browser.walk import FEW, figures, fits_a_phone, option, predict, wait_for_result
 
 NAMES = [entry.name for entry in course.pages()]
 STEPS = ("Compare", "Explain", "Try")
@@ -24,8 +24,11 @@ STEPS = ("Compare", "Explain", "Try")
 SOONER = {"teacher_size": "&teacher_epochs=5"}
 #: Not done at its end: in one a run tests a claim, whose question waits; the other asks in cases.
 OPEN = ("takeaways", "broken")
-#: So short while there are few runs that its end may be on the first screen.
-SHORT = ("my_runs", "the_end")
+#: Done once there was a run to be seen on it; and so short that its end may be on the first screen.
+OF_RUNS = ("my_runs", "the_end")
+
+#: A lesson, and what is predicted there.
+ANSWERED, CHOSEN = "temperature", "low"
 
 SCREENS: tuple[tuple[int, int, Theme], ...] = ((1280, 800, "light"), (390, 844, "dark"))
 
@@ -53,11 +56,13 @@ def in_the_way(page: Page, name: str) -> Locator:
 def test_a_page_is_walked_to_its_end(strangers: None, go_on: GoOn, name: str) -> None:
     asked = "predict" in words(name)
     prediction = "&prediction=" if asked else ""
+    if name in OF_RUNS:
+        wait_for_result(go_on(ANSWERED, f"?v=1&{FEW}&prediction={CHOSEN}"))
     page = go_on(name, f"?v=1&{FEW}{SOONER.get(name, '')}{prediction}")
     if name == NAMES[0]:
         the_whole_course_is_in_view_at_800_pixels(page)
         each_step_of_the_first_page_is_one_screen_and_its_bars_can_be_read(page)
-    if name not in SHORT:
+    if name not in OF_RUNS:
         expect(in_the_way(page, name)).not_to_contain_text("✓")
     if asked:
         nothing_is_given_away(page, name)
@@ -169,8 +174,6 @@ def the_code_can_be_read(page: Page) -> None:
 
 # ------------------------------------------------------------------------------- page to page
 
-#: A lesson that is predicted; the page to which it leads is opened by a click, and loaded again.
-ANSWERED, CHOSEN = "temperature", "low"
 #: In the browser's storage: what is chosen there is written now and then.
 KEPT = """name => {
   const visit = localStorage.getItem('dark-knowledge-lab.visit') || ''
