@@ -86,7 +86,7 @@ function render({ parentElement, data }) {
   const button = /** @type {HTMLButtonElement} */ (find(parentElement, "button"));
   const from = /** @type {HTMLInputElement} */ (find(parentElement, "input"));
   const planes = find(parentElement, ".planes");
-  const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   clearInterval(parentElement._pen?.timer);
   /** @type {State} */
   const state = { timer: 0, paths: [], begin: parentElement._pen?.begin ?? [1, 0], left: [] };
@@ -174,7 +174,7 @@ function render({ parentElement, data }) {
       step();
       show();
     }, 1000 / TOKENS_A_SECOND);
-    if (calm) while (state.timer) step();
+    if (calm.matches) while (state.timer) step();
     show();
   }
 

@@ -38,6 +38,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # What runs often is not worth compiling in visits this short, nor is memory worth collecting.
+    "--js-flags=--no-turbofan --min-semi-space-size=32 --max-semi-space-size=64",
 ]
 PATIENCE_MS = 120_000
 

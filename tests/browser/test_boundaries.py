@@ -247,9 +247,13 @@ def test_own_points_are_placed_by_clicking_and_trained_on(go_on: GoOn) -> None:
 
 
 def test_placed_points_survive_another_setting_and_the_keyboard_places_them_too(
-    app: str, visit: Visit
+    go_on: GoOn,
 ) -> None:
-    page = visit(f"{app}/boundaries?v=1&plane=own")
+    page = go_on("boundaries", "?v=1&plane=own&alpha=0.3")
+    clear = button(page, "Clear")
+    if clear.is_enabled():
+        clear.click()
+    expect(clear).to_be_disabled()
     button(page, "Add A").click()
     click_at(page, "hard", 0.3, 0.3)
     click_at(page, "hard", 0.4, 0.6)
@@ -281,7 +285,7 @@ def send(page: Page, content: bytes) -> None:
 
 
 def test_a_good_file_trains_and_bad_ones_say_why(go_on: GoOn) -> None:
-    page = go_on("boundaries", "?v=1&plane=csv&alpha=0.1&labels_per_class=10")
+    page = go_on("boundaries", "?v=1&plane=csv&temperature=4&alpha=0.1&labels_per_class=10")
     alert = page.locator('[data-testid="stAlert"]')
     for bad, said in (
         (csv("1,two,cat"), "Line 50, column “weight” says “two”, which is not a number"),

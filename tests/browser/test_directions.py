@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from kdcore.views.humps import Divergence, landscape
 from pages.common.words import words
 from tests.browser.conftest import GoOn, look_at
-from tests.browser.test_lessons import FEW, wait_for_result
+from tests.browser.walk import FEW, wait_for_result
 
 
 def humps(page: Page) -> Locator:

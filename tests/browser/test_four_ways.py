@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from pages.common.words import words
 from tests.browser.conftest import CHART, GoOn, wait_for_rest
-from tests.browser.test_lessons import FEW, figures, wait_for_result
+from tests.browser.walk import FEW, figures, wait_for_result
 
 TEXT = words("four_ways")
 NAMES = TEXT["experiments"]["variants"]["values"]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from kdcore.practice.published import published_systems
 from pages.common.words import words
 from tests.browser.conftest import CHART, GoOn
-from tests.browser.test_lessons import FEW, figures, wait_for_result
+from tests.browser.walk import FEW, figures, wait_for_result
 
 TEXT = words("in_practice")
 ROWS = TEXT["cost"]["rows"]
@@ -30,13 +30,19 @@ def unfold(page: Page, heading: str) -> None:
     page.get_by_test_id("stExpander").filter(has_text=heading).locator("summary").first.click()
 
 
-def test_what_is_published_stands_before_the_prediction(go_on: GoOn) -> None:
-    page = go_on("in_practice", "?v=1&prediction=")
+def test_what_is_published_stands_before_the_prediction_and_what_is_weighed_after_it(
+    go_on: GoOn,
+) -> None:
+    page = go_on("in_practice", f"?v=1&{FEW}&prediction=&student_hidden=32")
     unfold(page, TEXT["problem"]["heading"])
     unfold(page, TEXT["published"]["heading"])
     each_system_has_its_source(page)
     the_chart_shows_sizes_that_can_be_compared(page)
     a_model_that_does_not_fit_does_so_with_fewer_parameters(page)
+    page.get_by_role("button", name=words("lesson")["skip"]).click()
+    wait_for_result(page)
+    the_page_says_what_was_weighed_and_what_the_times_include(page)
+    measuring_again_gives_other_times_of_the_same_networks(page)
 
 
 def each_system_has_its_source(page: Page) -> None:
@@ -68,13 +74,6 @@ def a_model_that_does_not_fit_does_so_with_fewer_parameters(page: Page) -> None:
     expect(metrics.nth(0)).to_have_text("4 GB")
     expect(metrics.nth(1)).to_have_text("fits 2 times")
     expect(metrics.nth(2)).to_have_text("about 1 billion")
-
-
-def test_student_and_teacher_are_weighed(go_on: GoOn) -> None:
-    page = go_on("in_practice", f"?v=1&{FEW}&prediction=skipped&student_hidden=32")
-    wait_for_result(page)
-    the_page_says_what_was_weighed_and_what_the_times_include(page)
-    measuring_again_gives_other_times_of_the_same_networks(page)
 
 
 def the_page_says_what_was_weighed_and_what_the_times_include(page: Page) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import GoOn, wait_for_rest
-from tests.browser.test_lessons import FEW
+from tests.browser.walk import FEW
 
 ADDRESS = f"?v=1&prediction=skipped&{FEW}"
 

@@ -7,8 +7,8 @@ import re
 from playwright.sync_api import Page, expect
 
 from pages.common.words import words
-from tests.browser.conftest import GoOn, Visit
-from tests.browser.test_lessons import wait_for_result
+from tests.browser.conftest import GoOn, look_at
+from tests.browser.walk import wait_for_result
 
 PEN = words("on_policy")["pens"]["words"]
 FEW = "v=1&seeds=5&prediction=skipped"
@@ -26,11 +26,11 @@ def switch(page: Page, name: str) -> None:
     page.get_by_test_id("stCheckbox").get_by_text(name).click()
 
 
-def test_the_pens_draw(go_on: GoOn, visit: Visit) -> None:
+def test_the_pens_draw(go_on: GoOn) -> None:
     page = go_on("on_policy", f"?{FEW}&steps=500", still=False)
     wait_for_result(page)
     they_draw_together_and_can_be_stopped(page)
-    page = visit(page.url, width=390, height=844)
+    look_at(page, 390, 844)
     a_click_puts_them_there_and_less_motion_gets_the_whole_drawing(page)
 
 
@@ -51,7 +51,6 @@ def they_draw_together_and_can_be_stopped(page: Page) -> None:
 
 
 def a_click_puts_them_there_and_less_motion_gets_the_whole_drawing(page: Page) -> None:
-    wait_for_result(page)
     plane = page.locator(".pen svg").first
     box = plane.bounding_box()
     assert box is not None

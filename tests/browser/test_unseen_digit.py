@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pages.common.words import words
 from tests.browser.conftest import GoOn
-from tests.browser.test_lessons import predict, wait_for_result
+from tests.browser.walk import predict, wait_for_result
 
 WORDS = words("unseen_digit")
 FEW = "v=1&seeds=5&student_samples=36000"
@@ -31,12 +31,17 @@ def metric(page: Page, name: str) -> float:
     return float(value.locator('[data-testid="stMetricValue"]').inner_text().removesuffix(" %"))
 
 
-def test_without_the_3_hard_labels_recognise_none_and_soft_labels_most(
-    go_on: GoOn,
-) -> None:
-    page = go_on("unseen_digit", f"?{FEW}&omit=3&prediction=")
+def test_digits_are_taken_out_and_put_back(go_on: GoOn) -> None:
+    page = go_on("unseen_digit", f"?{FEW}&omit=3&prediction=&taught_by=2")
     expect(digit(page, 3)).to_have_attribute("aria-pressed", "true")
     predict(page, WORDS["predict"]["options"][0]["text"])
+    without_the_3_hard_labels_recognise_none_and_soft_labels_most(page)
+    the_bias_slider_and_the_rule_bring_the_digit_out(page)
+    without_3_and_5_soft_labels_recognise_half_of_both(page)
+    with_none_taken_out_the_page_says_what_to_do(page)
+
+
+def without_the_3_hard_labels_recognise_none_and_soft_labels_most(page: Page) -> None:
     hard, soft, corrected = recalls(page)
     assert hard == 0
     assert soft >= 70
@@ -45,10 +50,7 @@ def test_without_the_3_hard_labels_recognise_none_and_soft_labels_most(
     expect(page.locator(".claim.supported")).to_be_visible()
 
 
-def test_digits_are_taken_out_and_put_back(go_on: GoOn) -> None:
-    page = go_on("unseen_digit", f"?{FEW}&omit=3&prediction=skipped&taught_by=2")
-    wait_for_result(page)
-    the_bias_slider_and_the_rule_bring_the_digit_out(page)
+def without_3_and_5_soft_labels_recognise_half_of_both(page: Page) -> None:
     digit(page, 5).click()
     page.wait_for_url(re.compile(r"omit=3(%2C|,)5"))
     expect(page.get_by_text("Each student learned from 720 images")).to_be_visible()
@@ -56,7 +58,9 @@ def test_digits_are_taken_out_and_put_back(go_on: GoOn) -> None:
     hard, soft, corrected = recalls(page)
     assert hard <= 2
     assert corrected > soft > 50
-    # With none taken out the page says what to do.
+
+
+def with_none_taken_out_the_page_says_what_to_do(page: Page) -> None:
     for which in (3, 5):
         digit(page, which).click()
         expect(digit(page, which)).to_have_attribute("aria-pressed", "false")
@@ -101,3 +105,5 @@ def test_the_impostors_are_shown_and_beaten(go_on: GoOn) -> None:
     tabs.get_by_text("4", exact=True).click()
     expect(page.get_by_alt_text("A handwritten 4 from the training set.")).to_be_visible()
     page.wait_for_url(re.compile("digit=4"))
+    # No script says this run.
+    expect(page.get_by_role("button", name=words("lesson")["run"]["script"])).to_have_count(0)
