@@ -136,7 +136,7 @@ def lab_alone(settings: LabSettings) -> Any:
     return _alone[settings]
 
 
-@hypothesis_settings(max_examples=15, deadline=None)
+@hypothesis_settings(max_examples=10, deadline=None)
 @given(st.lists(LAB_RUNS, min_size=1, max_size=6), st.booleans())
 def test_any_runs_of_the_lab_made_together_in_any_order_are_each_run_alone(
     runs: list[LabSettings], knows_teachers: bool

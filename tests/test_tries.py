@@ -5,6 +5,7 @@ The rules here are written from the tables alone, apart from the ones that the p
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from kdcore.experiments import faults
 from kdcore.experiments.result import Run
 from kdcore.methods import METHODS
+from kdcore.reference.run import compare_cells
 from kdcore.visit.runs import RunLog
 from pages.common import course
 from pages.common.words import words
@@ -54,6 +57,8 @@ def runs_are_short() -> Iterator[None]:
         only(*METHODS.keys() - {DEAR}),
     ):
         patch.setattr(Run, "__call__", sooner)
+        # The same whatever is set.
+        patch.setattr(faults, "compare_cells", functools.cache(compare_cells))
         yield
 
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from kdcore.claims import ClaimVerdict, Judgement
 from kdcore.experiments.result import Run
 from kdcore.statistics import Interval, mean_interval, paired_difference
-from kdcore.visit.evidence import CLAIMS, Takeaway
+from kdcore.visit.evidence import CLAIMS
 from kdcore.visit.keeping import Copy, Kept, Prediction
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
@@ -136,20 +136,29 @@ def test_what_anatomy_trains_unasked_counts_for_no_claim_until_it_is_asked_for()
     assert not factor.seen
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit(claim: Takeaway) -> None:
-    page = opened("takeaways")
-    text = words("takeaways")
-    answers = words(claim.experiment.page)["claims"][claim.name]["answers"]
-    for number, answer in enumerate(answers):
-        page.radio(key=f"takeaways.answer-{claim.name}").set_value(number)
+def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit() -> None:
+    page, said = opened("takeaways"), words("takeaways")["questions"]
+    answers = {c.name: words(c.experiment.page)["claims"][c.name]["answers"] for c in CLAIMS}
+
+    def chosen(name: str, number: int) -> int:
+        """Return the number of an answer; questions with fewer keep their last one."""
+        return min(number, len(answers[name]) - 1)
+
+    for number in range(max(map(len, answers.values()))):
+        for name in answers:
+            page.radio(key=f"takeaways.answer-{name}").set_value(chosen(name, number))
         finished(page)
-        (shown,) = page.success if answer["right"] else page.warning
-        verdict = text["questions"]["right" if answer["right"] else "wrong"]
-        assert shown.value == f"**{verdict}** {answer['feedback']}"
-        assert len(page.success) + len(page.warning) == 1
+        given = [answers[name][chosen(name, number)] for name in answers]
+        for right, shown in ((True, page.success), (False, page.warning)):
+            verdict = said["right" if right else "wrong"]
+            assert sorted(each.value for each in shown) == sorted(
+                f"**{verdict}** {answer['feedback']}"
+                for answer in given
+                if answer["right"] is right
+            )
     finished(page)
-    assert page.radio(key=f"takeaways.answer-{claim.name}").value == len(answers) - 1
+    for name, own in answers.items():
+        assert page.radio(key=f"takeaways.answer-{name}").value == len(own) - 1
 
 
 def test_two_hundred_runs_are_listed_and_the_list_stays_bounded() -> None:
