@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from streamlit.testing.v1 import AppTest
 from kdcore.experiments import balance
 from kdcore.experiments.result import Run, teacher_samples
 from kdcore.methods import METHODS
+from kdcore.practice import latency
+from kdcore.reference.faults import memorise
+from kdcore.today import invented
 from kdcore.visit import jobs
 
 #: What most experiments have of it.
@@ -76,10 +80,16 @@ def drawn_until(page: AppTest, is_there: Callable[[AppTest], bool]) -> AppTest:
 
 @contextmanager
 def short_lessons(epochs: int = 1) -> Iterator[None]:
-    """Let teachers whose time cannot be set train for so many passes."""
+    """Let teachers whose time cannot be set train for so many passes.
+
+    What fits the reference's random labels, invents images, or times a network is as soon done.
+    """
     with pytest.MonkeyPatch.context() as patch, own_pool():
         patch.setattr(teacher_samples, "__defaults__", (epochs,))
         patch.setattr(balance, "TEACHER_EPOCHS", epochs)
+        patch.setitem(inspect.unwrap(memorise).__kwdefaults__, "steps", 20)
+        patch.setattr(invented, "IMPROVEMENTS", 30)
+        patch.setattr(latency.measure_latency, "__defaults__", (3, time.perf_counter))
         yield
 
 

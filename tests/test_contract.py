@@ -22,7 +22,7 @@ SMALL = {key: value for key, value in FEW.items() if key != "student_samples"}
 def measured(name: str, **texts: str) -> Any:
     """Return what a run finds, as numbers: its accuracies, or its rows where it has none."""
     experiment = EXPERIMENTS[name]
-    settings = experiment.settings.from_texts({"student_samples": "640"} | texts)
+    settings = experiment.settings.from_texts({"student_samples": "320"} | texts)
     with short_lessons():
         result = experiment.run(as_small_as_can_be(settings, SMALL))
     for key, text in texts.items():

@@ -29,6 +29,7 @@ from kdcore.visit.runs import Condition, Run, RunLog, Summary, identity_of
 from kdcore.words import Refusal
 from pages.common import course
 from pages.common.words import words
+from tests.small import small_runs
 from tests.test_runs import NOON
 from tests.test_visit import PAGES, opened
 
@@ -207,7 +208,8 @@ def test_the_end_tells_predictions_surprises_and_when_it_did_not_help() -> None:
 
 @pytest.mark.parametrize("name", ["lab", "my_runs", "takeaways", "the_end"])
 def test_a_page_with_nothing_on_it_yet_is_not_done_at_its_end(name: str) -> None:
-    page = opened(name)
+    with small_runs():
+        page = opened(name)
     assert page.session_state["frame.open"] == (name != "lab")
     assert not page.session_state["visit.kept"].done
     if name in ("my_runs", "the_end"):

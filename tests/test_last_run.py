@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
@@ -17,6 +18,13 @@ from tests.test_tries import outcomes, run_of
 from tests.test_visit import opened
 
 NAMES = {"hard": "hard", "best": "best", "worse": "worse"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs_are_small() -> Iterator[None]:
+    """Let no page train for long: what is looked at does not depend on it."""
+    with small_runs():
+        yield
 
 
 def points(*means: float) -> list[Interval]:
@@ -151,27 +159,26 @@ def test_each_entry_of_a_legend_makes_its_chart_higher() -> None:
 
 def test_a_try_is_held_against_the_lessons_own_run_and_its_question_is_answered() -> None:
     text, tries = words("lesson")["compare"], words("dark_knowledge")["tries"]
-    with small_runs():
-        page = opened("dark_knowledge", prediction="skipped")
-        for idea in tries[:2]:  # the second, too, against the lesson's and not against the first
-            drawn_until(page, lambda page: bool(outcomes(page, "dark_knowledge")))
-            next(b for b in page.button if b.label == idea["button"]).click()
-            asked = text["tried"]["idea"].format(**idea)
+    page = opened("dark_knowledge", prediction="skipped")
+    for idea in tries[:2]:  # the second, too, against the lesson's and not against the first
+        drawn_until(page, lambda page: bool(outcomes(page, "dark_knowledge")))
+        next(b for b in page.button if b.label == idea["button"]).click()
+        asked = text["tried"]["idea"].format(**idea)
 
-            def answers(page: AppTest, asked: str = asked) -> list[str]:
-                return [m.value for m in page.markdown if m.value.startswith(asked)]
+        def answers(page: AppTest, asked: str = asked) -> list[str]:
+            return [m.value for m in page.markdown if m.value.startswith(asked)]
 
-            drawn_until(page, lambda page: bool(answers(page)))
-            own, other = (text["tried"][way].split("{")[0] for way in ("same", "other"))
-            (answer,) = answers(page)
-            assert own in answer or other in answer
-            ghosts = [chart.proto.spec for chart in page.get("plotly_chart")]
-            assert any("as the lesson comes: " in spec for spec in ghosts)
-            assert any(c.value.startswith("The lesson's own run") for c in page.caption)
+        drawn_until(page, lambda page: bool(answers(page)))
+        own, other = (text["tried"][way].split("{")[0] for way in ("same", "other"))
+        (answer,) = answers(page)
+        assert own in answer or other in answer
+        ghosts = [chart.proto.spec for chart in page.get("plotly_chart")]
+        assert any("as the lesson comes: " in spec for spec in ghosts)
+        assert any(c.value.startswith("The lesson's own run") for c in page.caption)
 
 
 def test_the_eye_is_brought_to_what_a_try_changes() -> None:
-    page = opened("in_practice", prediction="skipped", seeds="5", student_samples="3000")
+    page = opened("in_practice", prediction="skipped")
     tiny = next(idea for idea in words("in_practice")["tries"] if "look_at" in idea)
     drawn_until(page, lambda page: tiny["button"] in [b.label for b in page.button])
     brought = {"cost": 1, "bring": 0}

@@ -92,7 +92,7 @@ def _teachers_of_few_samples() -> Iterator[None]:
             *(lab, temperature, t_squared, patience, progressive, student_size, teacher_size),
             *(unseen_class, controls, variants, confidence),
         ):
-            patch.setattr(module, "teacher_samples", lambda *_: 960)
+            patch.setattr(module, "teacher_samples", lambda *_: 320)
         patch.setattr(lab, "_curves", BoundedStore(16))
         yield
 
@@ -110,7 +110,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return all_of_them
 
 
-SMALL_LAB: Any = {"student_hidden": (8,), "teacher_hidden": (4,), "student_samples": 640}
+SMALL_LAB: Any = {"student_hidden": (8,), "teacher_hidden": (4,), "student_samples": 320}
 
 
 # ----------------------------------------------------------------------------------- to the bit
@@ -136,7 +136,7 @@ def lab_alone(settings: LabSettings) -> Any:
     return _alone[settings]
 
 
-@hypothesis_settings(max_examples=15, deadline=None)
+@hypothesis_settings(max_examples=10, deadline=None)
 @given(st.lists(LAB_RUNS, min_size=1, max_size=6), st.booleans())
 def test_any_runs_of_the_lab_made_together_in_any_order_are_each_run_alone(
     runs: list[LabSettings], knows_teachers: bool
@@ -156,7 +156,7 @@ SOME_RUNS: dict[str, list[Any]] = {
     "temperature": [
         TemperatureSettings(
             teacher_hidden=hidden, temperatures=temperatures, alpha=alpha, seeds=2,
-            student_hidden=(8,), student_samples=640,
+            student_hidden=(8,), student_samples=320,
         )
         for hidden, temperatures, alpha in (
             ((8,), (1, 4, 9), 0.3), ((8,), (2, 3, 5), 0.3), ((4,), (1, 4), 0.0), ((4,), (1,), 1.0),
@@ -165,7 +165,7 @@ SOME_RUNS: dict[str, list[Any]] = {
     "balance": [
         BalanceSettings(
             label_noise=noise, teacher_labels=images, alphas=alphas, seeds=3, labels=60,
-            student_hidden=(8,), student_samples=640,
+            student_hidden=(8,), student_samples=320,
         )
         for noise, images, alphas in (
             (0.0, 30, (0, 0.5, 1)), (0.4, 30, (0.2, 0.5)), (0.4, 60, (1, 0.9, 0)),
@@ -174,13 +174,13 @@ SOME_RUNS: dict[str, list[Any]] = {
     "t-squared": [
         TSquaredSettings(
             teacher_hidden=(8,), temperatures=temperatures, seeds=2,
-            student_hidden=(8,), student_samples=640,
+            student_hidden=(8,), student_samples=320,
         )
         for temperatures in ((1, 4), (2, 20))
     ],
     "teacher-size": [
         TeacherSizeSettings(
-            teachers=teachers, temperature=T, seeds=2, student_hidden=(8,), student_samples=640,
+            teachers=teachers, temperature=T, seeds=2, student_hidden=(8,), student_samples=320,
         )
         for teachers, T in ((((4,), (6, 5)), 4), (((7,), (4,)), 9), (((6, 5), (8,)), 4))
     ],
@@ -194,21 +194,21 @@ SOME_RUNS: dict[str, list[Any]] = {
     "student-size": [
         StudentSizeSettings(
             student_widths=(4, 8), temperature=T, alpha=alpha, teacher_hidden=(8,), seeds=3,
-            student_samples=640,
+            student_samples=320,
         )
         for T, alpha in ((4, 0.3), (9, 0.0))
     ],
     "progressive": [
         ProgressiveSettings(
             teacher_hidden=hidden, assistant_hidden=(6,), temperature=T, seeds=2,
-            student_hidden=(8,), student_samples=640,
+            student_hidden=(8,), student_samples=320,
         )
         for hidden, T in (((8, 8), 4), ((5,), 4), ((5,), 1))
     ],
     "unseen-class": [
         UnseenClassSettings(
             omit=omit, temperatures=temperatures, first_seed=first, seeds=2,
-            student_hidden=(8,), student_samples=640,
+            student_hidden=(8,), student_samples=320,
         )
         for omit, temperatures, first in (
             ((3,), (1, 4), 0), ((7,), (2, 8), 0), ((3, 5), (1, 4), 0), ((3,), (4, 1), 2),
@@ -216,14 +216,14 @@ SOME_RUNS: dict[str, list[Any]] = {
     ],
     "controls": [
         ControlsSettings(
-            temperature=T, alpha=alpha, seeds=seeds, student_hidden=(8,), student_samples=640,
+            temperature=T, alpha=alpha, seeds=seeds, student_hidden=(8,), student_samples=320,
         )
         for T, alpha, seeds in ((8, 0.3, 2), (2, 0.0, 3), (4, 1.0, 2))
     ],
     "self": [
         SelfSettings(
             label_noise=noise, temperature=T, alpha=alpha, first_seed=first, seeds=2,
-            generations=2, student_hidden=(8,), student_samples=640,
+            generations=2, student_hidden=(8,), student_samples=320,
         )
         for noise, T, alpha, first in (
             (0.0, 4, 0.3, 0), (0.0, 2, 0.0, 0), (0.4, 4, 1.0, 0), (0.0, 4, 0.3, 1),
@@ -232,7 +232,7 @@ SOME_RUNS: dict[str, list[Any]] = {
     "variants": [
         VariantsSettings(
             teacher_hidden=hidden, temperature=T, alpha=alpha, hint_weight=weight,
-            seeds=2, student_hidden=(8,), student_samples=640,
+            seeds=2, student_hidden=(8,), student_samples=320,
         )
         for hidden, T, alpha, weight in (
             ((5,), 4, 0.3, 10), ((6, 5), 4, 0.3, 10), ((5,), 2, 0.3, 10), ((5,), 4, 0.0, 10),
@@ -242,7 +242,7 @@ SOME_RUNS: dict[str, list[Any]] = {
     "confidence": [
         ConfidenceSettings(
             temperatures=temperatures, alpha=alpha, teacher_hidden=hidden, seeds=seeds, labels=60,
-            student_hidden=(8,), student_samples=640,
+            student_hidden=(8,), student_samples=320,
         )
         for temperatures, alpha, hidden, seeds in (
             ((1, 4), 0.1, (5,), 2), ((2, 8), 0.1, (5,), 2), ((4, 1), 0.5, (6, 5), 3),
@@ -251,7 +251,7 @@ SOME_RUNS: dict[str, list[Any]] = {
     ],
     "on-policy": [
         OnPolicySettings(
-            jitter=jitter, split=split, first_seed=first, seeds=seeds, steps=120,
+            jitter=jitter, split=split, first_seed=first, seeds=seeds, steps=60,
             student_hidden=(5,), direction=direction,
         )
         for jitter, split, first, seeds, direction in (
@@ -301,7 +301,7 @@ def test_every_experiment_that_merges_is_tried() -> None:
 
 
 def test_runs_of_different_experiments_can_be_made_together(forget: Callable[[], None]) -> None:
-    lab = LabSettings(student_hidden=(8,), teacher_hidden=(8,), seeds=2, student_samples=640)
+    lab = LabSettings(student_hidden=(8,), teacher_hidden=(8,), seeds=2, student_samples=320)
     temperature = SOME_RUNS["temperature"][0]
     alone = [MERGING["lab"].run(lab).measured, MERGING["temperature"].run(temperature).measured]
     forget()
@@ -371,7 +371,7 @@ def test_what_runs_of_four_ways_have_in_common_is_trained_once(
 def test_the_first_generation_is_a_hard_label_student_like_those_of_other_lessons(
     forget: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few: Any = {"labels": 50, "student_hidden": (8,), "seeds": 2, "student_samples": 640}
+    few: Any = {"labels": 50, "student_hidden": (8,), "seeds": 2, "student_samples": 320}
     own = EXPERIMENTS["self"].run(SelfSettings(generations=1, **few))
     stacks = stacks_of(monkeypatch)
     other = MERGING["lab"].run(LabSettings(teacher_hidden=(4,), **few))

@@ -20,6 +20,7 @@ from kdcore.visit.runs import RunLog
 from pages.common import run_words
 from pages.common.lesson import above_its_teacher
 from pages.common.words import words
+from tests.small import small_runs
 from tests.test_course import run
 from tests.test_visit import finished, opened
 
@@ -54,7 +55,8 @@ def first(page: AppTest, is_it: Callable[[Any], bool]) -> int:
 
 
 def test_the_verdict_stands_above_the_chart_and_where_the_figures_come_from_below_it() -> None:
-    page = finished(opened("dark_knowledge", seeds="5", prediction="skipped"), runs=1)
+    with small_runs():
+        page = finished(opened("dark_knowledge", prediction="skipped"), runs=1)
     verdict = first(page, says(words("lesson")["compare"]["runs"]))
     figure = first(page, says("The figure behind it"))
     chart = first(page, is_a("plotly_chart"))
@@ -74,7 +76,8 @@ def test_the_own_measurement_is_asked_for_before_anything_that_is_published() ->
 
 
 def test_the_reference_run_answers_before_it_shows_its_tables() -> None:
-    page = finished(opened("reference_run", prediction="skipped", seeds="10"), runs=1)
+    with small_runs():
+        page = finished(opened("reference_run", prediction="skipped"), runs=1)
     verdict = first(page, says(words("lesson")["compare"]["runs"]))
     figure = first(page, says("is the best with"))
     tables = first(page, is_a("dataframe"))
@@ -127,8 +130,8 @@ def test_where_no_student_is_clearly_above_nothing_is_said(
 
 
 def test_terms_on_the_first_page_carry_their_explanation_where_they_first_stand() -> None:
-    page = opened("start")
-    finished(page, runs=1)
+    with small_runs():
+        page = finished(opened("start"), runs=1)
     terms = words("glossary")["terms"]
     written = [
         getattr(each.proto, "body", "")

@@ -38,6 +38,13 @@ from tests.small import as_small_as_can_be, short_lessons
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def lab() -> Any:
+    """A run of the Lab: what is kept of it does not depend on its length."""
+    with short_lessons():
+        return LAB.run(LabSettings(seeds=3, student_samples=320, teacher_hidden=(16,)))
+
+
 def summary(
     name: str = "a",
     accuracy: Any = ((0.8, 0.9), (0.7, 0.85)),
@@ -256,14 +263,13 @@ def test_a_condition_that_was_one_of_several_is_compared_by_its_own_value() -> N
 # ------------------------------------------------------------------- from results of pages
 
 
-def test_a_lab_run_keeps_its_three_accuracies_and_the_gain() -> None:
-    result = LAB.run(LabSettings(seeds=3, student_samples=320, teacher_hidden=(16,)))
-    kept = summarise(result)
+def test_a_lab_run_keeps_its_three_accuracies_and_the_gain(lab: Any) -> None:
+    kept = summarise(lab)
     assert [c.name["network"] for c in kept.conditions] == ["teacher", "hard", "distilled"]
-    assert kept.conditions[2].gain == result.measured.gain
+    assert kept.conditions[2].gain == lab.measured.gain
     assert kept.accuracy is not None
     recomputed = [mean_interval(own).mean for own in kept.accuracy.T]
-    assert recomputed == pytest.approx([row["student_accuracy"] for row in result.rows])
+    assert recomputed == pytest.approx([row["student_accuracy"] for row in lab.rows])
     assert kept.settings["teacher_hidden"] == "16"
 
 
@@ -307,19 +313,16 @@ def test_every_setting_has_a_name_a_short_one_and_an_explanation() -> None:
             assert all(known[name][kind] for kind in ("label", "short", "help")), name
 
 
-def test_what_a_run_was_measured_on_is_kept_with_it() -> None:
-    film = summarise(PLAYGROUND.run(PlaygroundSettings(seed=5, teacher_hidden=(16,))))
+def test_what_a_run_was_measured_on_is_kept_with_it(lab: Any) -> None:
+    film = summarise(PLAYGROUND.run(PlaygroundSettings(seed=5, student_samples=320)))
     assert (film.data, film.seeds) == ("points", (5,))
     assert all(c.accuracy.n == 1 for c in film.conditions)
-    assert (
-        summarise(LAB.run(LabSettings(seeds=2, student_samples=320, teacher_hidden=(16,)))).data
-        == "digits"
-    )
+    assert summarise(lab).data == "digits"
     assert EXPERIMENTS["reference-faults"].data == "random labels"
 
 
-def test_a_run_does_not_hold_on_to_networks_or_logits() -> None:
-    kept = summarise(LAB.run(LabSettings(seeds=3, student_samples=320, teacher_hidden=(16,))))
+def test_a_run_does_not_hold_on_to_networks_or_logits(lab: Any) -> None:
+    kept = summarise(lab)
     assert kept.accuracy is not None
     assert kept.accuracy.base is None or kept.accuracy.base.nbytes < 1000
     assert kept.accuracy.nbytes == 3 * 3 * 8

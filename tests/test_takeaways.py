@@ -212,9 +212,9 @@ def test_a_run_of_what_a_claim_is_about_is_judged(claim: Any) -> None:
 
 def test_the_verdict_on_balance_turns_with_the_settings() -> None:
     experiment = EXPERIMENTS["balance"]
-    mixed = mixture(experiment.run(BalanceSettings(seeds=20)))
-    assert mixed.verdict == "supported"
-    strong = BalanceSettings(seeds=20, labels=50, teacher_labels=900, alphas=(0.0, 0.8, 1.0))
+    noisy = BalanceSettings(seeds=8, label_noise=0.4, student_samples=6_000, alphas=(0, 0.8, 1))
+    assert mixture(experiment.run(noisy)).verdict == "supported"
+    strong = BalanceSettings(seeds=8, labels=50, teacher_labels=900, alphas=(0.0, 0.8, 1.0))
     alone = mixture(experiment.run(strong))
     assert alone.verdict == "contradicted"
     assert alone.said["second"] == "0"

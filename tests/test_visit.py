@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,23 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kdcore.claims import ClaimVerdict, Judgement
+from kdcore.experiments.result import Run
 from kdcore.statistics import Interval, mean_interval, paired_difference
-from kdcore.visit.evidence import CLAIMS, Takeaway
+from kdcore.visit.evidence import CLAIMS
 from kdcore.visit.keeping import Copy, Kept, Prediction
 from kdcore.visit.runs import MOST_RUNS, Condition, RunLog, Summary
 from pages.common.words import words
-from tests.small import drawn_until, short_lessons
+from tests.small import drawn_until, small_runs
 from tests.test_runs import NOON
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def teachers_are_soon_trained() -> Iterator[None]:
-    with short_lessons(5):
+def runs_are_small() -> Iterator[None]:
+    """Let no page train for long: what is looked at does not depend on it."""
+    with small_runs():
         yield
-
-
-#: A quarter of the usual training, by few seeds.
-FEW: Any = {"seeds": "5", "student_samples": "3000"}
 
 
 def opened(name: str, log: RunLog | None = None, **address: str) -> AppTest:
@@ -68,7 +67,7 @@ def many(count: int) -> RunLog:
 
 
 def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_others() -> None:
-    page = opened("temperature", prediction="low", **FEW)
+    page = opened("temperature", prediction="low")
     finished(page, runs=1)
     texts = {o["key"]: o["text"] for o in words("temperature")["predict"]["options"]}
     (first,) = kept(page)
@@ -83,7 +82,7 @@ def test_a_prediction_is_kept_with_the_settings_it_was_made_for_and_with_no_othe
 
 
 def test_a_control_that_does_not_define_the_run_takes_no_prediction_away() -> None:
-    page = finished(opened("in_practice", prediction="little", **FEW), runs=2)
+    page = finished(opened("in_practice", prediction="little"), runs=2)
     elsewhere = words("lesson")["compare"]["elsewhere"].split("(")[0]
     page.session_state["in_practice.student_hidden"] = "16"
     finished(page, runs=3)  # the student that is weighed is another one, the comparison the same
@@ -94,7 +93,7 @@ def test_a_control_that_does_not_define_the_run_takes_no_prediction_away() -> No
 
 
 def test_a_deleted_run_does_not_come_back_by_looking_at_its_page() -> None:
-    page = finished(opened("lab", **FEW), runs=1)
+    page = finished(opened("lab"), runs=1)
     kept(page).delete(1)
     page.run()
     assert len(kept(page)) == 0
@@ -102,7 +101,16 @@ def test_a_deleted_run_does_not_come_back_by_looking_at_its_page() -> None:
     finished(page, runs=1)
 
 
-def test_the_default_run_of_a_claim_can_be_run_again_after_it_was_deleted() -> None:
+def test_the_default_run_of_a_claim_can_be_run_again_after_it_was_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = Run.__call__
+
+    def says_what_was_asked(run: Any, settings: Any, *monitor: Any) -> Any:
+        return replace(small(run, settings, *monitor), settings=settings)
+
+    # A run is the default one by its settings.
+    monkeypatch.setattr(Run, "__call__", says_what_was_asked)
     page = opened("takeaways")
     for _ in range(2):
         page.button(key="ask-factor").click()
@@ -128,20 +136,29 @@ def test_what_anatomy_trains_unasked_counts_for_no_claim_until_it_is_asked_for()
     assert not factor.seen
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit(claim: Takeaway) -> None:
-    page = opened("takeaways")
-    text = words("takeaways")
-    answers = words(claim.experiment.page)["claims"][claim.name]["answers"]
-    for number, answer in enumerate(answers):
-        page.radio(key=f"takeaways.answer-{claim.name}").set_value(number)
+def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit() -> None:
+    page, said = opened("takeaways"), words("takeaways")["questions"]
+    answers = {c.name: words(c.experiment.page)["claims"][c.name]["answers"] for c in CLAIMS}
+
+    def chosen(name: str, number: int) -> int:
+        """Return the number of an answer; questions with fewer keep their last one."""
+        return min(number, len(answers[name]) - 1)
+
+    for number in range(max(map(len, answers.values()))):
+        for name in answers:
+            page.radio(key=f"takeaways.answer-{name}").set_value(chosen(name, number))
         finished(page)
-        (shown,) = page.success if answer["right"] else page.warning
-        verdict = text["questions"]["right" if answer["right"] else "wrong"]
-        assert shown.value == f"**{verdict}** {answer['feedback']}"
-        assert len(page.success) + len(page.warning) == 1
+        given = [answers[name][chosen(name, number)] for name in answers]
+        for right, shown in ((True, page.success), (False, page.warning)):
+            verdict = said["right" if right else "wrong"]
+            assert sorted(each.value for each in shown) == sorted(
+                f"**{verdict}** {answer['feedback']}"
+                for answer in given
+                if answer["right"] is right
+            )
     finished(page)
-    assert page.radio(key=f"takeaways.answer-{claim.name}").value == len(answers) - 1
+    for name, own in answers.items():
+        assert page.radio(key=f"takeaways.answer-{name}").value == len(own) - 1
 
 
 def test_two_hundred_runs_are_listed_and_the_list_stays_bounded() -> None:
@@ -181,7 +198,7 @@ STATE = ("prediction", "predicted-for", "linked-run")
 
 
 def test_a_reload_does_not_hold_a_prediction_against_settings_it_was_not_made_for() -> None:
-    page = finished(opened("dark_knowledge", labels="900", prediction="order", **FEW), runs=1)
+    page = finished(opened("dark_knowledge", labels="900", prediction="order"), runs=1)
     (run,) = kept(page)
     assert run.prediction  # so far there is nothing but the address
     before = Copy(Kept(predictions={"dark_knowledge": Prediction("order", "labels 50")}), (), {})
