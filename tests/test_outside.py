@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from pages.common import course
 from pages.common.course import PAGES
 
 ROOT = PAGES.parent
-COMMAND = [sys.executable, "-m", "kdcore"]
 
 HOSTILE = (
     "# Win\n\n[a link](https://evil.example) ![](https://evil.example/a.png) `code` " + "x" * 500
@@ -53,49 +53,39 @@ def test_a_page_whose_words_are_broken_stops_no_other(tmp_path: Path) -> None:
         assert f"{name}.py cannot be shown" in done.stderr
 
 
-def test_what_is_not_asked_for_is_not_loaded() -> None:
-    """Not dask without a scheduler, not ONNX, and no compiler and no SymPy where one trains."""
-    script = """
+def printing(words: int) -> list[str]:
+    """Return a command that ends as ours does and prints so many words, but has nothing to load."""
+    script = f"""
 import sys
-import kdcore.command_line
-import kdcore.take_home
-from kdcore.experiments import EXPERIMENTS
-from kdcore.visit.jobs import shared_pool
-from tests.small import as_small_as_can_be
-
-shared_pool()
-for name in ("feature", "broken"):  # by autograd, and by everything in losses
-    EXPERIMENTS[name].run(as_small_as_can_be(EXPERIMENTS[name].settings()))
-needless = {"dask", "distributed", "tornado", "onnx", "onnxruntime", "sympy"}
-print([name for name in sys.modules if name.split(".")[0] in needless or name == "torch._dynamo"])
+from kdcore import __main__ as program
+program.main = lambda: print("word " * {words}) or 0
+sys.exit(program.run_from_shell())
 """
-    environment = {key: said for key, said in os.environ.items() if key != "KDCORE_SCHEDULER"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
+    return [sys.executable, "-c", script]
 
 
-def test_a_reader_that_has_seen_enough_leaves_no_traceback() -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "list"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.wait(timeout=60) == 0
-    assert process.stderr.read() == b""
+#: What is printed at once, and what waits for the end.
+MUCH, LITTLE = 100_000, 1
+
+
+@pytest.mark.parametrize("words", [MUCH, LITTLE])
+def test_a_reader_that_has_seen_enough_leaves_no_traceback(words: int) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open(writes, "wb") as nobody:
+        done = subprocess.run(
+            printing(words), cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, timeout=60
+        )
+    assert done.returncode == 0
+    assert done.stderr == b""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
-def test_a_full_disk_is_said_in_one_line() -> None:
+@pytest.mark.parametrize("words", [MUCH, LITTLE])
+def test_a_full_disk_is_said_in_one_line(words: int) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*COMMAND, "list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            printing(words), cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
         )
     assert done.returncode != 0
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
@@ -106,21 +96,62 @@ def hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_a_run_that_is_interrupted_leaves_no_traceback() -> None:
-    long = ["run", "teacher-size", "--seeds", "20"]
+@dataclass
+class Interrupted:
+    """What a process said that trained, and was interrupted while it trained once more."""
+
+    needless: str
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def interrupted() -> Interrupted:
+    script = """
+import sys
+import kdcore.command_line
+import kdcore.take_home
+from kdcore.__main__ import run_from_shell
+from kdcore.experiments import EXPERIMENTS
+from kdcore.visit.jobs import shared_pool
+from tests.small import as_small_as_can_be
+
+shared_pool()
+for name in ("feature", "broken"):  # by autograd, and by everything in losses
+    EXPERIMENTS[name].run(as_small_as_can_be(EXPERIMENTS[name].settings()))
+needless = {"dask", "distributed", "tornado", "onnx", "onnxruntime", "sympy"}
+found = [name for name in sys.modules if name.split(".")[0] in needless or name == "torch._dynamo"]
+print(found, flush=True)
+
+sys.argv = ["kdcore", "run", "teacher-size", "--seeds", "20"]
+sys.exit(run_from_shell())
+"""
     process = subprocess.Popen(
-        [*COMMAND, *long],
+        [sys.executable, "-c", script],
         cwd=ROOT,
+        env={key: said for key, said in os.environ.items() if key != "KDCORE_SCHEDULER"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
         preexec_fn=hears_ctrl_c,
     )
-    assert process.stderr is not None
-    assert b"%" in process.stderr.readline()  # it trains
+    assert process.stdout is not None and process.stderr is not None
+    needless = process.stdout.readline().strip()
+    begun = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert "%" in begun, begun + said  # it trained
+    return Interrupted(needless, process.returncode, said)
+
+
+def test_what_is_not_asked_for_is_not_loaded(interrupted: Interrupted) -> None:
+    """Not dask without a scheduler, not ONNX, and no compiler and no SymPy where one trains."""
+    assert interrupted.needless == "[]"
+
+
+def test_a_run_that_is_interrupted_leaves_no_traceback(interrupted: Interrupted) -> None:
+    assert interrupted.code == 130
+    assert "Traceback" not in interrupted.said
 
 
 def test_who_interrupts_it_while_it_starts_sees_no_traceback_either() -> None:
