@@ -249,8 +249,13 @@ def test_a_grid_on_a_cluster_keeps_what_a_grid_here_keeps(
 def test_a_learner_sees_how_far_a_run_on_a_worker_has_got_and_stops_it(pool: JobPool) -> None:
     job = pool.submit(TEMPERATURE.run, LONG)
     eventually(lambda: job.look().fraction > 0 and bool(job.look().stage))
-    first = job.look()
-    eventually(lambda: has_got_further(job.look(), first))
+    seen: dict[str, float] = {}
+
+    def gets_further() -> bool:
+        look = job.look()  # each stage begins at 0
+        return look.fraction > seen.setdefault(look.stage, look.fraction)
+
+    eventually(gets_further)
     assert job.look().state == "running"
     running = len(pool._running)
     pool.release(job)
@@ -258,11 +263,6 @@ def test_a_learner_sees_how_far_a_run_on_a_worker_has_got_and_stops_it(pool: Job
     # Its worker is free again: at most one exchange and one batch later.
     seconds = eventually(lambda: len(pool._running) < running)
     assert seconds < 5 * cluster_module.EXCHANGE_SECONDS + 1
-
-
-def has_got_further(now: jobs.Look[Any], before: jobs.Look[Any]) -> bool:
-    """Say whether a run has got further; each stage begins at 0."""
-    return now.stage != before.stage or now.fraction > before.fraction
 
 
 def test_the_curve_is_heard_of_as_it_stood(pool: JobPool) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -53,18 +54,27 @@ def test_a_page_whose_words_are_broken_stops_no_other(tmp_path: Path) -> None:
         assert f"{name}.py cannot be shown" in done.stderr
 
 
-def printing(words: int) -> list[str]:
-    """Return a command that ends as ours does and prints so many words, but has nothing to load."""
+def print_into(out: IO[bytes], words: int) -> tuple[int, str]:
+    """Let a process print that ends as ours does, but has nothing to load; say how it ended."""
     script = f"""
 import sys
 from kdcore import __main__ as program
 program.main = lambda: print("word " * {words}) or 0
 sys.exit(program.run_from_shell())
 """
-    return [sys.executable, "-c", script]
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        # Where nothing waits to be written, nothing would be left to write at exit.
+        env={key: said for key, said in os.environ.items() if key != "PYTHONUNBUFFERED"},
+        stdout=out,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    return ended.returncode, ended.stderr.decode()
 
 
-#: What is printed at once, and what waits for the end.
+#: What is written while it is printed, and what waits for the end.
 MUCH, LITTLE = 100_000, 1
 
 
@@ -73,22 +83,16 @@ def test_a_reader_that_has_seen_enough_leaves_no_traceback(words: int) -> None:
     reads, writes = os.pipe()
     os.close(reads)
     with open(writes, "wb") as nobody:
-        done = subprocess.run(
-            printing(words), cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, timeout=60
-        )
-    assert done.returncode == 0
-    assert done.stderr == b""
+        assert print_into(nobody, words) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 @pytest.mark.parametrize("words", [MUCH, LITTLE])
 def test_a_full_disk_is_said_in_one_line(words: int) -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            printing(words), cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+    with Path("/dev/full").open("wb") as full:
+        code, said = print_into(full, words)
+    assert code == 1
+    assert "Traceback" not in said and len(said.splitlines()) == 1
 
 
 def hears_ctrl_c() -> None:
