@@ -320,6 +320,7 @@ def endless(settings, monitor):
         time.sleep(0.01)
 
 if (trains := os.fork()) == 0:
+    signal.alarm(30)  # does it wait, this ends it
     JobPool(workers=1).submit(endless, 0)
     time.sleep(0.1)
     sys.exit()
