@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from kdcore.experiments import balance
 from kdcore.experiments.result import Run, teacher_samples
@@ -19,6 +18,9 @@ from kdcore.practice import latency
 from kdcore.reference.faults import memorise
 from kdcore.today import invented
 from kdcore.visit import jobs
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 #: What most experiments have of it.
 LITTLE: dict[str, Any] = {"seeds": 2, "student_samples": 320, "teacher_epochs": 1}

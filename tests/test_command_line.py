@@ -29,10 +29,15 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The smallest run that has everything: two layers in a shape, two temperatures, a few seeds.
 RUN = [
     *("run", "temperature", "--set", "labels=20", "student_hidden=6,5", "teacher_hidden=8"),
-    *("--set", "temperatures=4.5,1", "--seeds", "3"),
+    *("--set", "temperatures=4.5,1", "student_samples=1000", "--seeds", "3"),
 ]
 SETTINGS = TemperatureSettings(
-    labels=20, student_hidden=(6, 5), teacher_hidden=(8,), temperatures=(4.5, 1), seeds=3
+    labels=20,
+    student_hidden=(6, 5),
+    teacher_hidden=(8,),
+    temperatures=(4.5, 1),
+    student_samples=1_000,
+    seeds=3,
 )
 
 Printed = Callable[..., tuple[str, str]]
@@ -60,7 +65,7 @@ def parsed(text: str) -> dict[str, Any]:
     return json.loads(text, parse_constant=no_nan)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rows() -> list[Row]:
     return EXPERIMENTS["temperature"].run(SETTINGS).rows
 
@@ -91,7 +96,7 @@ def test_json_prints_one_object_with_flat_rows(printed: Printed, rows: list[Row]
         "alpha": 0.3,
         "temperatures": [4.5, 1],
         "seeds": 3,
-        "student_samples": 12_000,
+        "student_samples": 1_000,
         "split": 0,
         "first_seed": 0,
     }
@@ -139,6 +144,7 @@ def test_one_line_of_csv_is_enough_to_repeat_the_run(printed: Printed) -> None:
             "teacher_hidden": "8",
             "temperatures": "4.5,1",
             "alpha": "0.123456789",
+            "student_samples": "1000",
             "seeds": "3",
         }
     )
@@ -151,7 +157,7 @@ def test_without_a_flag_a_table_with_the_verdicts_is_printed(
     settings, header, *lines, claim, seconds = out.splitlines()
     assert settings.startswith("temperature: labels=20, student_hidden=6,5, teacher_hidden=8")
     assert settings.endswith(
-        "temperatures=4.5,1, seeds=3, student_samples=12000, split=0, first_seed=0"
+        "temperatures=4.5,1, seeds=3, student_samples=1000, split=0, first_seed=0"
     )
     assert header.split() == list(rows[0])
     assert len({len(line) for line in (header, *lines)}) == 1  # columns line up

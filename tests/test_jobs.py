@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 import random
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -842,7 +840,7 @@ def test_whatever_visitors_do_every_job_ends_and_no_worker_is_lost(
     pools: Callable[..., JobPool],
 ) -> None:
     pool = pools(workers=2, room=Room(1000 * MB, held=lambda: 300 * MB), waiting=50)
-    over = time.monotonic() + 1.5
+    over = time.monotonic() + 1.0
     jobs: list[Job[str]] = []
 
     def training(settings: Sized, monitor: Monitor) -> str:
@@ -1026,22 +1024,6 @@ def test_a_job_stopped_while_a_worker_takes_it_does_not_start(
     assert work.calls == []
     with pytest.raises(Cancelled):
         job.result()
-
-
-def test_a_process_that_ends_does_not_wait_for_its_training() -> None:
-    program = """
-import time
-from kdcore.visit.jobs import JobPool
-
-def endless(settings, monitor):
-    while not monitor.is_cancelled():
-        time.sleep(0.01)
-
-JobPool(workers=1).submit(endless, 0)
-time.sleep(0.1)
-"""
-    finished = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
-    assert finished.returncode == 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -16,7 +18,6 @@ from pages.common import course
 from pages.common.course import PAGES
 
 ROOT = PAGES.parent
-COMMAND = [sys.executable, "-m", "kdcore"]
 
 HOSTILE = (
     "# Win\n\n[a link](https://evil.example) ![](https://evil.example/a.png) `code` " + "x" * 500
@@ -53,12 +54,68 @@ def test_a_page_whose_words_are_broken_stops_no_other(tmp_path: Path) -> None:
         assert f"{name}.py cannot be shown" in done.stderr
 
 
-def test_what_is_not_asked_for_is_not_loaded() -> None:
-    """Not dask without a scheduler, not ONNX, and no compiler and no SymPy where one trains."""
+def print_into(out: IO[bytes], words: int) -> tuple[int, str]:
+    """Let a process print that ends as ours does, but has nothing to load; say how it ended."""
+    script = f"""
+import sys
+from kdcore import __main__ as program
+program.main = lambda: print("word " * {words}) or 0
+sys.exit(program.run_from_shell())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        # Where nothing waits to be written, nothing would be left to write at exit.
+        env={key: said for key, said in os.environ.items() if key != "PYTHONUNBUFFERED"},
+        stdout=out,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    return ended.returncode, ended.stderr.decode()
+
+
+#: What is written while it is printed, and what waits for the end.
+MUCH, LITTLE = 100_000, 1
+
+
+@pytest.mark.parametrize("words", [MUCH, LITTLE])
+def test_a_reader_that_has_seen_enough_leaves_no_traceback(words: int) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open(writes, "wb") as nobody:
+        assert print_into(nobody, words) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("words", [MUCH, LITTLE])
+def test_a_full_disk_is_said_in_one_line(words: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, said = print_into(full, words)
+    assert code == 1
+    assert "Traceback" not in said and len(said.splitlines()) == 1
+
+
+def hears_ctrl_c() -> None:
+    # A shell lets what it runs in the background ignore it, and tests run there, too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@dataclass
+class Interrupted:
+    """What a process said that trained, and was interrupted while it trained once more."""
+
+    needless: str
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def interrupted() -> Interrupted:
     script = """
 import sys
 import kdcore.command_line
 import kdcore.take_home
+from kdcore.__main__ import run_from_shell
 from kdcore.experiments import EXPERIMENTS
 from kdcore.visit.jobs import shared_pool
 from tests.small import as_small_as_can_be
@@ -67,60 +124,38 @@ shared_pool()
 for name in ("feature", "broken"):  # by autograd, and by everything in losses
     EXPERIMENTS[name].run(as_small_as_can_be(EXPERIMENTS[name].settings()))
 needless = {"dask", "distributed", "tornado", "onnx", "onnxruntime", "sympy"}
-print([name for name in sys.modules if name.split(".")[0] in needless or name == "torch._dynamo"])
+found = [name for name in sys.modules if name.split(".")[0] in needless or name == "torch._dynamo"]
+print(found, flush=True)
+
+sys.argv = ["kdcore", "run", "teacher-size", "--seeds", "20"]
+sys.exit(run_from_shell())
 """
-    environment = {key: said for key, said in os.environ.items() if key != "KDCORE_SCHEDULER"}
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
-
-
-def test_a_reader_that_has_seen_enough_leaves_no_traceback() -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "list"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.wait(timeout=60) == 0
-    assert process.stderr.read() == b""
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
-def test_a_full_disk_is_said_in_one_line() -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*COMMAND, "list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
-
-
-def hears_ctrl_c() -> None:
-    # A shell lets what it runs in the background ignore it, and tests run there, too.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_a_run_that_is_interrupted_leaves_no_traceback() -> None:
-    long = ["run", "teacher-size", "--seeds", "20"]
-    process = subprocess.Popen(
-        [*COMMAND, *long],
-        cwd=ROOT,
+        env={key: said for key, said in os.environ.items() if key != "KDCORE_SCHEDULER"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
         preexec_fn=hears_ctrl_c,
     )
-    assert process.stderr is not None
-    assert b"%" in process.stderr.readline()  # it trains
+    assert process.stdout is not None and process.stderr is not None
+    needless = process.stdout.readline().strip()
+    begun = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert "%" in begun, begun + said  # it trained
+    return Interrupted(needless, process.returncode, said)
+
+
+def test_what_is_not_asked_for_is_not_loaded(interrupted: Interrupted) -> None:
+    """Not dask without a scheduler, not ONNX, and no compiler and no SymPy where one trains."""
+    assert interrupted.needless == "[]"
+
+
+def test_a_run_that_is_interrupted_leaves_no_traceback(interrupted: Interrupted) -> None:
+    assert interrupted.code == 130
+    assert "Traceback" not in interrupted.said
 
 
 def test_who_interrupts_it_while_it_starts_sees_no_traceback_either() -> None:

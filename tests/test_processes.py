@@ -298,20 +298,59 @@ def test_what_all_hold_counts_what_they_share_once(crew: Processes) -> None:
 # ------------------------------------------------------------------------------------ around them
 
 
-def test_workers_end_with_the_process_that_they_work_for() -> None:
-    code = (
-        "from kdcore.visit import processes\n"
-        "crew = processes.Processes(processes.nursery(), 2)\n"
-        "print(*(worker.pid for worker in crew._workers), flush=True)\n"
-        "import os; os.kill(os.getpid(), 9)\n"
-    )
+@dataclass
+class Ends:
+    """How two processes ended: one of itself while it trained, one that was killed."""
+
+    code: int
+    signal: int
+    workers: list[int]
+
+
+@pytest.fixture(scope="module")
+def ends() -> Ends:
+    """Fork both from a process that imports for both."""
+    script = """
+import os, signal, sys, time
+from kdcore.visit import processes
+from kdcore.visit.jobs import JobPool
+
+def endless(settings, monitor):
+    while not monitor.is_cancelled():
+        time.sleep(0.01)
+
+if (trains := os.fork()) == 0:
+    signal.alarm(30)  # does it wait, this ends it
+    JobPool(workers=1).submit(endless, 0)
+    time.sleep(0.1)
+    sys.exit()
+code = os.waitstatus_to_exitcode(os.waitpid(trains, 0)[1])
+if (killed := os.fork()) == 0:
+    crew = processes.Processes(processes.nursery(), 2)
+    print(*(worker.pid for worker in crew._workers), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+print(code, os.waitstatus_to_exitcode(os.waitpid(killed, 0)[1]))
+"""
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
-    pids = ended.stdout.split()
-    assert len(pids) == 2, ended.stderr
+    assert ended.returncode == 0 and len(ended.stdout.splitlines()) == 2, ended.stderr
+    workers, (code, killed_by) = (map(int, line.split()) for line in ended.stdout.splitlines())
+    return Ends(code, killed_by, list(workers))
+
+
+def test_a_process_that_ends_does_not_wait_for_its_training(ends: Ends) -> None:
+    assert ends.code == 0
+
+
+def test_workers_end_with_the_process_that_they_work_for(ends: Ends) -> None:
+    assert ends.signal == -signal.SIGKILL and len(ends.workers) == 2
     deadline = time.monotonic() + PATIENCE
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+    while any(Path(f"/proc/{pid}").exists() for pid in ends.workers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

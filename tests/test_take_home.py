@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -31,17 +32,17 @@ from tests.small import short_lessons
 
 ONE_IMAGE = 100 / 897
 
-FEW: dict[str, Any] = {"student_samples": 4_000, "seeds": 2}
+FEW: dict[str, Any] = {"student_samples": 2_000, "seeds": 2}
 
 #: Small, so that the plain loop is soon done; the second differs in all that makes a difference.
-PLAIN = LabSettings(teacher_hidden=(64,), student_samples=4_000, seeds=2)
+PLAIN = LabSettings(teacher_hidden=(64,), student_samples=2_000, seeds=2)
 DEEP = LabSettings(
     temperature=2,
     alpha=0,
     teacher_hidden=(32, 16),
     student_hidden=(16, 8),
     labels=300,
-    student_samples=4_000,
+    student_samples=2_000,
     seeds=2,
 )
 
@@ -62,23 +63,101 @@ def deep() -> LabResult:
 EPOCHS = 5
 
 
+@pytest.fixture(scope="module")
+def tables() -> dict[str, Result[Any, Any]]:
+    """Return runs of the other experiments that have a script."""
+    asked = {
+        "temperature": TemperatureSettings(**FEW, teacher_hidden=(16,), temperatures=(1, 8)),
+        "balance": BalanceSettings(**FEW, label_noise=0.3, alphas=(0, 0.6, 1)),
+    }
+    with short_lessons(EPOCHS):
+        return {name: EXPERIMENTS[name].run(settings) for name, settings in asked.items()}
+
+
 @pytest.fixture(params=["plain", "deep"])
 def result(request: pytest.FixtureRequest) -> LabResult:
     return request.getfixturevalue(request.param)
 
 
-def run_alone(path: Path) -> str:
-    """Run a program in a fresh process that sees neither this project nor the environment."""
+def run_alone(*paths: Path) -> None:
+    """Run programs in a fresh process that sees neither this project nor the environment.
+
+    What each prints is beside it then. One process for several, as most of its time goes into what
+    they import.
+    """
+    program = """
+import runpy, sys
+from contextlib import redirect_stdout
+for name in sys.argv[1:]:
+    with open(name + ".out", "w", encoding="utf-8") as out, redirect_stdout(out):
+        runpy.run_path(name, run_name="__main__")
+"""
     process = subprocess.run(
-        [sys.executable, "-I", path.name],
-        cwd=path.parent,
+        [sys.executable, "-I", "-c", program, *(path.name for path in paths)],
+        cwd=paths[0].parent,
         capture_output=True,
         text=True,
         encoding="utf-8",
         timeout=600,
     )
     assert process.returncode == 0, process.stderr
-    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def home(
+    plain: LabResult,
+    deep: LabResult,
+    tables: dict[str, Result[Any, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Return a folder with what was taken home and what it says there, run without this project."""
+    folder = tmp_path_factory.mktemp("home")
+    scripts = {
+        file_names(deep.settings)["script"]: as_script(deep),
+        "noted.py": with_notes(shortened(as_script(plain))),
+        "edited.py": edited(shortened(as_script(plain))),
+        **{f"{name}.py": shortened(as_script(run)) for name, run in tables.items()},
+    }
+    for name, script in scripts.items():
+        (folder / name).write_text(script, "utf-8")
+    student = deep.measured.networks["distilled"]
+    (folder / file_names(deep.settings)["safetensors"]).write_bytes(as_safetensors(student, {}))
+    ask = (
+        "assert soft_labels.shape == (1, 10)\n"
+        "logits = student(torch.tensor(np.load('pixels.npy'))).detach().numpy()"
+    )
+    load = write_loading(snippets(deep)["safetensors"], folder, ask)
+    run_alone(*(folder / name for name in scripts), load)
+    return folder
+
+
+def said(home: Path, script: str) -> str:
+    """Return what a script has printed."""
+    return (home / f"{script}.out").read_text("utf-8")
+
+
+def with_notes(script: str) -> str:
+    """Return a script that also prints what it measures of each seed."""
+    start = 'if __name__ == "__main__":\n'
+    assert script.count(start) == 1
+    note = """
+run_alone = run_seed
+
+def run_seed(seed):
+    import json
+    measured = run_alone(seed)
+    print("seed:", json.dumps(measured))
+    return measured
+
+"""
+    return script.replace(start, note + start)
+
+
+def edited(script: str) -> str:
+    """Return a script as a learner changes it."""
+    students = "STUDENTS = [(4.0, 0.3)]"
+    assert script.count(students) == 1
+    return script.replace(students, "STUDENTS = [(1, 0.3)]")
 
 
 def shortened(script: str) -> str:
@@ -129,46 +208,29 @@ def assert_figures_of_the_engine(output: str, result: LabResult) -> None:
     assert "The figures agree with the app's" in output
 
 
-def test_the_script_gives_the_figures_of_the_engine(deep: LabResult, tmp_path: Path) -> None:
-    script = tmp_path / file_names(deep.settings)["script"]
-    script.write_text(as_script(deep), "utf-8")
-    assert_figures_of_the_engine(run_alone(script), deep)
+def test_the_script_gives_the_figures_of_the_engine(deep: LabResult, home: Path) -> None:
+    assert_figures_of_the_engine(said(home, file_names(deep.settings)["script"]), deep)
 
 
 def test_each_network_of_the_script_is_right_as_often_as_the_engines(
-    plain: LabResult, capsys: pytest.CaptureFixture[str]
+    plain: LabResult, home: Path
 ) -> None:
-    script = namespace(shortened(as_script(plain)))
-    measured: list[dict[str, float]] = []
-    run_seed = script["run_seed"]
-
-    def noted(seed: int) -> dict[str, float]:
-        measured.append(run_seed(seed))
-        return measured[-1]
-
-    script["run_seed"] = noted
-    script["main"]()
-    assert_figures_of_the_engine(capsys.readouterr().out, plain)
+    output = said(home, "noted.py")
+    assert_figures_of_the_engine(output, plain)
+    measured = [json.loads(line) for line in re.findall(r"^seed: (.*)$", output, re.MULTILINE)]
     names = ("teacher: accuracy", "hard labels: accuracy", "T = 4, alpha = 0.3: accuracy")
     for own, accuracies in zip(measured, plain.accuracy, strict=True):
         for name, accuracy in zip(names, accuracies, strict=True):
             assert own[name] == pytest.approx(100 * accuracy.item(), abs=1.01 * ONE_IMAGE)
 
 
-@pytest.mark.parametrize(
-    ("experiment", "settings"),
-    [
-        ("temperature", TemperatureSettings(**FEW, teacher_hidden=(16,), temperatures=(1, 8))),
-        ("balance", BalanceSettings(**FEW, label_noise=0.3, alphas=(0, 0.6, 1))),
-    ],
-)
+@pytest.mark.parametrize("experiment", ["temperature", "balance"])
 def test_the_script_of_an_experiment_gives_its_table(
-    experiment: str, settings: Any, capsys: pytest.CaptureFixture[str]
+    experiment: str, tables: dict[str, Result[Any, Any]], home: Path
 ) -> None:
-    with short_lessons(EPOCHS):
-        result = EXPERIMENTS[experiment].run(settings)
-    namespace(shortened(as_script(result)))["main"]()
-    output = capsys.readouterr().out
+    result = tables[experiment]
+    settings = result.settings
+    output = said(home, f"{experiment}.py")
     figures = printed(output)
     for row in result.rows:
         T = row.get("temperature", getattr(settings, "temperature", None))
@@ -190,12 +252,8 @@ def test_the_script_of_an_experiment_gives_its_table(
     assert "The figures agree with the app's" in output
 
 
-def test_who_changes_a_setting_gets_other_figures_and_is_told(
-    plain: LabResult, capsys: pytest.CaptureFixture[str]
-) -> None:
-    edited = shortened(as_script(plain)).replace("STUDENTS = [(4.0, 0.3)]", "STUDENTS = [(1, 0.3)]")
-    namespace(edited)["main"]()
-    output = capsys.readouterr().out
+def test_who_changes_a_setting_gets_other_figures_and_is_told(plain: LabResult, home: Path) -> None:
+    output = said(home, "edited.py")
     figures, expected = printed(output), expected_of_lab(plain)
     assert figures["hard labels: accuracy"][0] == pytest.approx(
         expected["hard labels: accuracy"][0], abs=0.1
@@ -250,28 +308,18 @@ def test_a_run_has_a_script_or_says_that_it_has_none() -> None:
 # --------------------------------------------------------------------------------- the networks
 
 
-def logits_of(code: str, folder: Path, ask: str) -> np.ndarray[Any, Any]:
-    """Run the code that the page shows and then ``ask``, in a fresh process; return ``logits``."""
+def write_loading(code: str, folder: Path, ask: str) -> Path:
+    """Write a program of the code that the page shows and then ``ask``, which keeps ``logits``."""
     np.save(folder / "pixels.npy", digits().test.inputs.numpy())
     ending = f"\nimport sys\n{ask}\nnp.save('logits.npy', logits)\n"
     (folder / "load.py").write_text(f"import numpy as np\n{code}{ending}", "utf-8")
-    run_alone(folder / "load.py")
-    logits: np.ndarray[Any, Any] = np.load(folder / "logits.npy")
-    return logits
+    return folder / "load.py"
 
 
 def test_the_page_tells_how_to_load_the_safetensors_and_they_give_its_logits(
-    deep: LabResult, tmp_path: Path
+    deep: LabResult, home: Path
 ) -> None:
-    student = deep.measured.networks["distilled"]
-    path = tmp_path / file_names(deep.settings)["safetensors"]
-    path.write_bytes(as_safetensors(student, {}))
-    logits = logits_of(
-        snippets(deep)["safetensors"],
-        tmp_path,
-        "assert soft_labels.shape == (1, 10)\n"
-        "logits = student(torch.tensor(np.load('pixels.npy'))).detach().numpy()",
-    )
+    student, logits = deep.measured.networks["distilled"], np.load(home / "logits.npy")
     np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
     np.testing.assert_allclose(logits, deep.measured.example_logits["distilled"], atol=1e-4)
 
@@ -282,7 +330,7 @@ def test_the_page_tells_how_to_load_the_onnx_and_it_gives_its_logits_without_tor
     student = result.measured.networks["distilled"]
     path = tmp_path / file_names(result.settings)["onnx"]
     path.write_bytes(as_onnx(student, {"network": "distilled"}))
-    logits = logits_of(
+    load = write_loading(
         snippets(result)["onnx"],
         tmp_path,
         "assert logits.shape == (1, 10) and 'torch' not in sys.modules\n"
@@ -292,6 +340,8 @@ def test_the_page_tells_how_to_load_the_onnx_and_it_gives_its_logits_without_tor
         "(logits,) = session.run(['logits'], {'pixels': pixels})\n"
         "assert np.allclose(first, logits[:1], atol=1e-5)",
     )
+    run_alone(load)
+    logits = np.load(tmp_path / "logits.npy")
     assert logits.shape == (897, 10)
     np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
 

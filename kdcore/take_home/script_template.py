@@ -18,6 +18,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import islice, pairwise
 
 import numpy as np
@@ -219,6 +220,7 @@ def share(right: Tensor) -> float:
 # ------------------------------------------------------------------------------------ all seeds
 
 
+@cache
 def t_quantile(degrees: int) -> float:
     """Return the 97.5 % quantile of Student's t, by adding up its density.
 
