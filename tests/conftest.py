@@ -30,6 +30,8 @@ LONGEST = (
     *("tries", "experiments_lessons", "experiments_variants", "cluster", "claims_both_ways"),
     *("grid", "broken", "experiments_language", "take_home", "house", "command_line", "outside"),
 )
+#: What takes as long in a browser as all others do there.
+HALF = ("course", "boundaries", "language")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -49,11 +51,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
             file = nodeid.split("::")[0]
             if "/browser/" not in file:
                 return file
-            # One browser for two processes: what the second one would cost to begin with is more
-            # than what is waited for the first.
-            return f"browser {browser.index(Path(file).name) % ((self.numnodes + 1) // 2)}"
+            # Two browsers for three processes: what a third one would cost to begin with is more
+            # than what is waited for the others.
+            half = self.numnodes > 2 and Path(file).stem.removeprefix("test_") in HALF
+            return f"browser {half:d}"
 
-    browser = sorted(path.name for path in (HERE / "browser").glob("test_*.py"))
     config.option.loadscopereorder = False
     return ByFile(config, log)
 
