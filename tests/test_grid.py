@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from kdcore import __main__ as program
 from kdcore import command_line
 from kdcore.experiments import EXPERIMENTS
 from kdcore.experiments.lab import LabSettings
@@ -65,6 +66,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert not (folder / "results.parquet").exists()
     said, progress = io.StringIO(), io.StringIO()
     with redirect_stdout(said), pytest.MonkeyPatch.context() as patch:
+        # What a new process imports first; a page that was tested before has left itself there.
+        patch.setitem(sys.modules, "__main__", program)
         patch.setattr("kdcore.grid.command.Progress", partial(work.Progress, stream=progress))
         assert command_line.main([*COMMAND, "--out", str(folder), "--workers", "1"]) == 0
     (folder / "said").write_text(said.getvalue())
