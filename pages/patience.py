@@ -67,7 +67,6 @@ def show_gains(result: AnyResult) -> None:
         ),
         key="gains",
     )
-    st.markdown(gains_in_words(result))
 
 
 def gains_in_words(result: AnyResult) -> str:

@@ -116,7 +116,7 @@ def variants(settings: VariantsSettings) -> Plan[Measured]:
 def _row(name: str, own: Tensor, hard: Tensor, samples: int) -> Row:
     """Return the row of one variant; accuracies ``[S]``."""
     if name == "ensemble":
-        extra_work = f"{PEERS - 1} more networks, also when it answers"
+        extra_work = f"{PEERS - 1} more to train and to ask"
     else:
         extra_work = METHODS[name].extra_work
     return {
