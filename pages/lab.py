@@ -16,6 +16,7 @@ from kdcore.figures import entropy_figure, learning_curves_figure
 from kdcore.statistics import verdict
 from pages.common import cards, charts, frame, jobs, take_home
 from pages.common.answer import ask_lab
+from pages.common.earlier import keep
 from pages.common.lesson import provenance_of, show_seeds
 from pages.common.live_bars import THUMBNAILS, ExampleDigit, live_bars, temperature_slider
 from pages.common.widgets import Controls, Remembered, control_of
@@ -133,18 +134,15 @@ def show_before(lab: MeasuredLab) -> None:
     """Show what distilling was worth in the run before, and what was set otherwise there."""
     now = {name: controls.text(name) for name in SETTINGS if name in controls}
     gain = charts.points(lab.gain.mean, lab.gain.half_width)
-    place = controls.key("said")
-    before, latest = st.session_state.get(place, (None, None))
-    if latest is None or latest[0] != now:
-        before, latest = latest, (now, gain)
-        st.session_state[place] = before, latest
+    before = keep(controls.key("said"), now, lambda: gain).get("before")
     if before is None:
         return
-    was, gained = before
     settings = ", ".join(
-        f"{controls.label(name)} {value}" for name, value in was.items() if value != now[name]
+        f"{controls.label(name)} {value}"
+        for name, value in before.settings.items()
+        if value != now[name]
     )
-    st.caption(words["next"]["before"].format(settings=settings, gain=gained))
+    st.caption(words["next"]["before"].format(settings=settings, gain=before.shown))
 
 
 # ------------------------------------------------------------------------------- the controls

@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -37,6 +37,7 @@ from pages.common import answer, cards, charts, frame, glossary, jobs, visit
 from pages.common import run_words as called
 from pages.common.answer import Answer
 from pages.common.components import component
+from pages.common.earlier import Earlier, T, keep, known
 from pages.common.widgets import Control, Controls, Toggle, control_of, note
 from pages.common.words import words
 
@@ -54,8 +55,6 @@ SKIPPED = "skipped"
 
 #: Characters of a line in a legend, which breaks no lines by itself: a phone has room for them.
 LEGEND_WIDTH = 42
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,17 +75,6 @@ class Prediction:
 
     def show(self, key: str) -> None:
         """Draw nothing: :meth:`Lesson.predict` does."""
-
-
-@dataclass(frozen=True)
-class Earlier(Generic[T]):
-    """What was shown of a run that this one is compared with."""
-
-    #: ``"own"``, the run of what the lesson comes with, or ``"before"``, the last one.
-    which: str
-    #: What was set, by name, as the address writes it.
-    settings: Mapping[str, str]
-    shown: T
 
 
 class Lesson:
@@ -300,15 +288,11 @@ class Lesson:
         that, where it was made here; any other run with the last one that was set otherwise.
         ``None`` if there was none.
         """
-        now = self._set_now()
-        kept: dict[str, Earlier[T]] = st.session_state.setdefault(self.controls.key(key), {})
-        latest = kept.get("latest")
-        if not self._stale and (latest is None or latest.settings != now):
-            if latest is not None:
-                kept["before"] = replace(latest, which="before")
-            latest = kept["latest"] = Earlier("latest", now, shown())
-            if now == {name: self.controls.text_of(name) for name in self._defining}:
-                kept["own"] = replace(latest, which="own")
+        now, place = self._set_now(), self.controls.key(key)
+        kept: Mapping[str, Earlier[T]] = known(place)
+        if not self._stale:
+            own_settings = {name: self.controls.text_of(name) for name in self._defining}
+            kept = keep(place, now, shown, is_own=now == own_settings)
         own = kept.get("own")
         if self._tried() is not None and own is not None and own.settings != now:
             return own
