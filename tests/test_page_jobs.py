@@ -15,6 +15,8 @@ from kdcore.experiments.lab import LabSettings
 from kdcore.visit import jobs as jobs_module
 from kdcore.visit.jobs import JobPool, Look
 from pages.common import cards, frame, glossary, jobs
+from pages.common.words import words
+from tests.small import small_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -69,6 +71,20 @@ def test_a_failure_is_shown_once_and_then_the_run_is_tried_anew() -> None:
     test.session_state["wish"] = "works"
     assert shown(test) == "done: result of works"
     assert CALLS == ["fails", "fails", "works"]
+
+
+def test_a_run_that_takes_long_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    test = AppTest.from_file(str(ROOT / "pages" / "patience.py"), default_timeout=60)
+    test.session_state["frame.navigated"] = True
+    test.query_params["prediction"] = "skipped"
+    said = words("lesson")["takes"].split("{")[0]
+    with small_runs():
+        for seconds, announced in ((12.6, "15 s"), (4.9, ""), (None, "")):
+            monkeypatch.setattr(JobPool, "expected_seconds", lambda *_, known=seconds: known)
+            takes = [each.value for each in test.run().caption if said in each.value]
+            assert not test.exception
+            assert bool(takes) == bool(announced)
+            assert all(announced in each for each in takes)
 
 
 def test_a_page_that_was_away_too_long_has_its_run_again(pool: JobPool) -> None:

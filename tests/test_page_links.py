@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kdcore.experiments import EXPERIMENTS
+from kdcore.experiments.lab import LabSettings
 from pages.common import course
-from pages.common.widgets import control_of
+from pages.common.widgets import control_of, note
 from pages.common.words import words
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
@@ -56,6 +57,22 @@ def test_what_a_try_sets_is_on_offer(name: str) -> None:
             offering = [kind[key] for kind in kinds if key in kind and kind[key].offered]
             notes = [control_of(each).read(written(value))[1] for each in offering]
             assert not any(notes), f"{idea['button']}: {notes}"
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "used"),
+    [
+        ("student_samples", "13000", 12_000),
+        ("student_samples", "1", 3_000),
+        ("student_samples", "1e9", 120_000),
+        ("teacher_hidden", "250", (256,)),
+    ],
+)
+def test_what_a_list_does_not_offer_becomes_what_is_nearest_and_that_is_said(
+    name: str, asked: str, used: Any
+) -> None:
+    control = control_of(LabSettings.parameters()[name])
+    assert control.read(asked) == (used, note("not_offered", name, asked, control.write(used)))
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -21,6 +21,8 @@ from kdcore.methods import METHODS
 from kdcore.reference.run import compare_cells
 from kdcore.visit.runs import RunLog
 from pages.common import course
+from pages.common import run_words as called
+from pages.common.lesson import Lesson
 from pages.common.words import words
 from tests.small import DEAR, drawn_until, only, short_lessons
 
@@ -54,12 +56,22 @@ def runs_are_short() -> Iterator[None]:
         few = {name: min(own[name], most[name]) for name in most if name in own}
         return make(run, replace(settings, **few), *monitor)
 
+    claim = Lesson.claim
+
+    def with_all_verdicts(lesson: Lesson, name: str, result: Any, **readings: str) -> None:
+        # Which of them a short run gives is chance; what it says must fit the words of each.
+        filled = called.judgement(result.judgements()[name]) | readings
+        for said in ("supported", "contradicted", "undecided"):
+            lesson.words["claims"][name][said].format(**filled)
+        claim(lesson, name, result, **readings)
+
     with (
         pytest.MonkeyPatch.context() as patch,
         short_lessons(SHORT["teacher_epochs"]),
         only(*METHODS.keys() - {DEAR}),
     ):
         patch.setattr(Run, "__call__", sooner)
+        patch.setattr(Lesson, "claim", with_all_verdicts)
         # The same whatever is set.
         patch.setattr(faults, "compare_cells", functools.cache(compare_cells))
         yield
