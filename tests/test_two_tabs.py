@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 
 from kdcore.visit.keeping import VERSION, Copy, Kept, Prediction, from_json, to_json
-from kdcore.visit.runs import RunLog
+from pages.common import visit
 from pages.common.components import module
 from tests.test_components import Node, node
 from tests.test_course import run
@@ -21,34 +23,42 @@ __all__ = ["node"]
 
 #: Each knows a run of its own, and one of both knows what was predicted of the run that they share.
 SHARED = replace(run(1, 50, 1), pinned=False)
+#: On one question, and on one page, they do not agree.
 FIRST = Copy(
-    Kept({"start", "balance"}, {"depth": 1}, {"balance": Prediction("low", "T 4")}),
+    Kept(
+        {"start", "balance"},
+        {"depth": 1, "temperature": 1},
+        {"balance": Prediction("low", "T 4"), "temperature": Prediction("low")},
+    ),
     (SHARED, run(2, 100, 2)),
 )
 SECOND = Copy(
-    Kept({"start", "lab"}, {"width": 0}, {"patience": Prediction("alike")}),
+    Kept(
+        {"start", "lab"},
+        {"width": 0, "temperature": 2},
+        {"patience": Prediction("alike"), "temperature": Prediction("high")},
+    ),
     (replace(SHARED, prediction="", outcome="", seen=True), run(3, 200, 3)),
 )
 CLEARED = replace(SECOND, kept=Kept(), runs=(), cleared=NOON + timedelta(minutes=2.5))
+#: What is shared was deleted before it was made once more.
 DELETED = replace(
-    SECOND, runs=(), deleted={run(2, 100).summary.identity: NOON + timedelta(minutes=2.5)}
+    SECOND,
+    runs=(),
+    deleted={
+        run(2, 100).summary.identity: NOON + timedelta(minutes=2.5),
+        SHARED.summary.identity: NOON + timedelta(minutes=0.5),
+    },
 )
 
 
 def in_python(stored: Copy, own: Copy) -> Copy:
     """Return one copy of two, as a visit takes in what another tab kept."""
-    log, kept = RunLog(), Kept()
-    for copy in (own, stored):
-        log.forget_before(copy.cleared)
-    for copy in (own, stored):
-        for identity, when in copy.deleted.items():
-            log.deleted[identity] = when
-    for copy in (own, stored):
-        for each in copy.runs:
-            log.take_in(each)
-        if copy.cleared >= log.cleared:
-            kept.merge(copy.kept)
-    return Copy(kept, tuple(log), log.deleted, log.cleared)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(st, "session_state", {})
+        for copy in (own, stored):
+            visit.take_in(copy)
+        return from_json(visit.as_text())
 
 
 def in_browser(node: Node, folder: Path, *texts: str) -> Copy:
@@ -89,8 +99,8 @@ def test_what_either_tab_knows_is_kept_whichever_writes_last(
 ) -> None:
     both = in_browser(node, tmp_path, to_json(stored), to_json(own))
     assert both.kept.done == {"start", "balance", "lab"}
-    assert both.kept.answers == {"depth": 1, "width": 0}
-    assert both.kept.predictions.keys() == {"balance", "patience"}
+    assert both.kept.answers == {"depth": 1, "width": 0} | own.kept.answers
+    assert both.kept.predictions == stored.kept.predictions | own.kept.predictions
     assert {each.settings["labels"] for each in both.runs} == {"50", "100", "200"}
     shared = next(each for each in both.runs if each.settings["labels"] == "50")
     assert (shared.prediction, shared.outcome, shared.seen) == ("low", "high", True)
@@ -108,7 +118,7 @@ def test_the_browser_and_python_make_the_same_of_two_copies(
     stored: Copy, own: Copy, node: Node, tmp_path: Path
 ) -> None:
     merged = in_browser(node, tmp_path, to_json(stored), to_json(own))
-    assert said(merged) == said(from_json(to_json(in_python(stored, own))))
+    assert said(merged) == said(in_python(stored, own))
 
 
 def test_what_one_tab_deleted_or_cleared_the_other_does_not_write_back(
@@ -119,3 +129,51 @@ def test_what_one_tab_deleted_or_cleared_the_other_does_not_write_back(
     cleared = in_browser(node, tmp_path, to_json(CLEARED), to_json(FIRST))
     assert not cleared.runs
     assert not cleared.kept.done
+
+
+# ----------------------------------------------------------------------- what a tab takes in
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Begin a visit."""
+    own: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", own)
+    return own
+
+
+def test_a_run_made_anew_after_another_tab_deleted_it_is_not_lost(session: dict[str, Any]) -> None:
+    first, anew = run(1, 50, 1), run(1, 50, 3)
+    visit.take_in(Copy(Kept(), (first,)))
+    deleted = {first.summary.identity: NOON + timedelta(minutes=2)}
+    for runs in ((anew,), ()):  # the deletion is heard of once more when the new run is here
+        visit.take_in(Copy(Kept(), runs, deleted))
+        assert [each.finished for each in visit.runs()] == [anew.finished]
+
+
+def test_what_is_chosen_on_the_pages_stays_and_what_is_not_is_filled_in(
+    session: dict[str, Any],
+) -> None:
+    session[visit.answer_key("temperature")] = 1  # so new that the visit does not know it yet
+    session["temperature.prediction"] = "high"
+    other = Kept(
+        answers={"temperature": 2, "balance": 2},
+        predictions={"temperature": Prediction("low"), "balance": Prediction("inside", "T 4")},
+    )
+    visit.take_in(Copy(other))
+    visit.take_in(Copy(Kept(answers={"balance": 0})))
+    assert visit.kept().answers == other.answers
+    assert [session[visit.answer_key(name)] for name in other.answers] == [1, 2]
+    assert [session[f"{page}.prediction"] for page in other.predictions] == ["high", "inside"]
+    assert session["balance.predicted-for"] == "T 4"
+
+
+def test_who_forgets_everything_is_asked_everything_anew(session: dict[str, Any]) -> None:
+    visit.take_in(Copy(Kept(), ()))
+    begun = set(session)
+    visit.take_in(Copy(Kept({"lab"}, {"balance": 2}, {"balance": Prediction("inside")}), (run(),)))
+    assert set(session) > begun
+    visit.clear()
+    assert set(session) == begun
+    assert not visit.kept().done
+    assert not list(visit.runs())
