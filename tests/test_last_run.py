@@ -177,6 +177,37 @@ def test_a_try_is_held_against_the_lessons_own_run_and_its_question_is_answered(
         assert any(c.value.startswith("The lesson's own run") for c in page.caption)
 
 
+def lesson_without_a_run() -> None:
+    """A lesson as far as it says what came out, which is what the test says."""
+    import streamlit as st
+
+    from kdcore.experiments.temperature import TemperatureSettings
+    from pages.common.lesson import Lesson
+
+    lesson = Lesson(
+        "temperature", TemperatureSettings, ["student_hidden", "labels", "teacher_hidden"]
+    )
+    lesson.compare(st.session_state["outcome"])
+    lesson.tries()
+
+
+def test_a_try_is_answered_by_whether_the_outcome_is_that_of_the_lessons_own_run() -> None:
+    text, said = words("lesson")["compare"]["tried"], words("temperature")
+    idea = said["tries"][0]
+    (own,) = (option["text"] for option in said["predict"]["options"] if option["key"] == "low")
+    page = AppTest.from_function(lesson_without_a_run)
+    page.session_state["frame.navigated"] = True
+    page.session_state["outcome"] = "low"
+    page.run()
+    next(b for b in page.button if b.label == idea["button"]).click()
+    asked = text["idea"].format(**idea)
+    for outcome, answer in (("high", text["other"].format(was=own)), ("low", text["same"])):
+        page.session_state["outcome"] = outcome
+        page.run()
+        assert not page.exception
+        assert f"{asked} {answer}" in [markdown.value for markdown in page.markdown]
+
+
 def test_the_eye_is_brought_to_what_a_try_changes() -> None:
     page = opened("in_practice", prediction="skipped")
     tiny = next(idea for idea in words("in_practice")["tries"] if "look_at" in idea)

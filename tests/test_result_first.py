@@ -22,6 +22,7 @@ from pages.common.lesson import above_its_teacher
 from pages.common.words import words
 from tests.small import small_runs
 from tests.test_course import run
+from tests.test_last_run import lesson_without_a_run
 from tests.test_visit import finished, opened
 
 
@@ -62,6 +63,24 @@ def test_the_verdict_stands_above_the_chart_and_where_the_figures_come_from_belo
     chart = first(page, is_a("plotly_chart"))
     origin = first(page, writes('class="provenance"'))
     assert verdict < figure < chart < origin
+
+
+@pytest.mark.parametrize(
+    ("predicted", "outcome", "met"),
+    [("low", "low", "right"), ("low", "high", "wrong"), ("skipped", "low", None)],
+)
+def test_a_prediction_is_said_to_be_right_when_the_runs_say_the_same_and_only_then(
+    predicted: str, outcome: str, met: str | None
+) -> None:
+    page = AppTest.from_function(lesson_without_a_run)
+    page.session_state["frame.navigated"] = True
+    page.session_state["temperature.prediction"] = predicted
+    page.session_state["outcome"] = outcome
+    page.run()
+    assert not page.exception
+    said = [markdown.value for markdown in page.markdown]
+    text = words("lesson")["compare"]
+    assert [way for way in ("right", "wrong") if text[way] in said] == ([met] if met else [])
 
 
 def test_the_own_measurement_is_asked_for_before_anything_that_is_published() -> None:
