@@ -73,6 +73,42 @@ def test_a_failure_is_shown_once_and_then_the_run_is_tried_anew() -> None:
     assert CALLS == ["fails", "fails", "works"]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no such labels"), "no such labels"),
+        (IndexError("ours to mend"), words("lesson")["run"]["unexpected"]),
+    ],
+)
+def test_what_failed_waits_until_it_is_asked_for_again(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    class Failed:
+        def look(self) -> Look[Any]:
+            return Look("failed", error=error)
+
+    def request(page: str, function: Any, settings: LabSettings) -> Failed:
+        asked.append(settings.temperature)
+        return Failed()
+
+    monkeypatch.setattr(jobs, "request", request)
+    test = AppTest.from_file(str(ROOT / "pages" / "lab.py"), default_timeout=60)
+    test.session_state["frame.navigated"] = True
+    test.run()
+    (shown,) = test.error
+    assert said in shown.value
+    test.run()
+    assert asked == [4.0], "it is not run again by looking at the page"
+    next(b for b in test.button if b.label == words("lesson")["run"]["again"]).click().run()
+    assert asked == [4.0, 4.0]
+    test.session_state["lab.temperature"] = 5.0
+    test.run()
+    assert asked == [4.0, 4.0, 5.0]
+    assert not test.exception
+
+
 def test_a_run_that_takes_long_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     test = AppTest.from_file(str(ROOT / "pages" / "patience.py"), default_timeout=60)
     test.session_state["frame.navigated"] = True

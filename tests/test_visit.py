@@ -157,8 +157,10 @@ def test_each_answer_has_its_own_feedback_and_is_kept_for_the_visit() -> None:
                 if answer["right"] is right
             )
     finished(page)
-    for name, own in answers.items():
-        assert page.radio(key=f"takeaways.answer-{name}").value == len(own) - 1
+    last = {name: len(own) - 1 for name, own in answers.items()}
+    for name, number in last.items():
+        assert page.radio(key=f"takeaways.answer-{name}").value == number
+    assert page.session_state["visit.kept"].answers == last
 
 
 def test_two_hundred_runs_are_listed_and_the_list_stays_bounded() -> None:
