@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from kdcore.experiments import on_policy
-from kdcore.experiments.on_policy import OnPolicySettings, Pens, lower_by
-from kdcore.experiments.result import AnyResult
+from kdcore.experiments.on_policy import DATA, OnPolicyMeasured, OnPolicySettings, Pens, lower_by
+from kdcore.experiments.result import AnyResult, Result
 from kdcore.losses import kl_divergence, reverse_kl_gradient
 from kdcore.models import MLPStack
 from kdcore.randomness import generator
-from kdcore.statistics import verdict
+from kdcore.statistics import paired_difference, verdict
 from kdcore.today import pen
 from pages.common.components import module
 from pages.common.pen import layers, rule
@@ -54,6 +54,34 @@ def test_without_jitter_the_jittered_student_is_the_off_policy_one() -> None:
     still = on_policy.EXPERIMENT.run(OnPolicySettings(seeds=2, steps=300, jitter=0.0))
     values = still.measured.figures["left_lane"]
     assert torch.equal(values[:, 0], values[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("own", "jittered", "pattern"),
+    [
+        (0.1, 0.3, "on-policy"),
+        (0.1, 0.5, "on-policy"),
+        (0.3, 0.1, "jittered"),
+        (0.5, 0.1, "jittered"),
+        (0.1, 0.1, "alike"),  # both are better, and neither is better than the other
+        (0.5, 0.5, "nothing"),
+        (0.7, 0.6, "nothing"),
+    ],
+)
+def test_whose_drawings_keep_to_the_lane(own: float, jittered: float, pattern: str) -> None:
+    """How many leave it is made up; off-policy it is a half."""
+    noise = 0.01 * torch.randn(8, 3, generator=torch.Generator().manual_seed(0)).double()
+    left = torch.tensor([0.5, own, jittered]) + noise
+    verdicts = [verdict(paired_difference(left[:, 0], left[:, i])) for i in (1, 2)]
+    rows = [
+        {"data": data, "left_lane_verdict": said}
+        for data, said in zip(DATA, (None, *verdicts), strict=True)
+    ]
+    measured = OnPolicyMeasured(
+        rows, 1 - left, figures={"left_lane": left}, students=(), teacher_path=left, own_paths=()
+    )
+    run = Result(on_policy.EXPERIMENT, OnPolicySettings(seeds=8), measured, 0.0)
+    assert on_policy.pen_pattern(run) == pattern
 
 
 @pytest.mark.parametrize(
