@@ -20,7 +20,7 @@ from kdcore.playground.film import (
 )
 from kdcore.playground.film import grid as grid_cells
 from kdcore.playground.own import OwnPoints, clicked_points
-from kdcore.playground.shapes import TEST_POINTS
+from kdcore.playground.shapes import TEST_POINTS, labels_per_class
 from kdcore.statistics import mean_interval
 from kdcore.store import BoundedStore
 
@@ -122,6 +122,11 @@ def test_the_same_settings_make_the_same_film(blobs: MeasuredFilms) -> None:
 
 def test_the_students_see_only_their_labels(blobs: MeasuredFilms) -> None:
     assert len(blobs.seen) == 4 * PlaygroundSettings().labels_per_class
+    for seed in (0, 1):
+        settings = PlaygroundSettings(plane="blobs", seed=seed, student_samples=960)
+        labels = settings.data().dataset.training.labels
+        own = labels_per_class(labels, settings.labels_per_class, seed)
+        assert torch.equal(playground(settings).seen, own)
 
 
 def test_soft_labels_help_where_the_ring_is_hardly_labelled() -> None:

@@ -94,6 +94,23 @@ def test_what_all_students_of_a_training_share_is_no_run_s_own(other: dict[str, 
     assert Pens(with_own).alike == Pens(usual).alike
 
 
+def test_each_seed_has_drawings_and_a_jitter_of_its_own() -> None:
+    def drawn(first: int) -> torch.Tensor:
+        settings = OnPolicySettings(seeds=2, first_seed=first)
+        stack = MLPStack.initialise((2, 4, 8), settings.seed_numbers * len(DATA))
+        return on_policy._Rounds([settings], stack)(settings.steps)
+
+    usual, later = drawn(0), drawn(1)
+    # The second seed of the one is the first of the other. The students' own drawings are left
+    # out: rounding may turn a token.
+    for i in (DATA.index("off-policy"), DATA.index("jittered")):
+        assert torch.allclose(usual[i, 1], later[i, 0], atol=1e-5)
+    for data in usual:
+        assert not torch.equal(data[0], data[1])
+    jitter = usual[DATA.index("jittered")] - usual[DATA.index("off-policy")]
+    assert not torch.allclose(jitter[0], jitter[1], atol=1e-2)
+
+
 @pytest.mark.parametrize("width", [3, 4, 8, 16])
 def test_every_round_is_written_to_what_the_training_reads(width: int) -> None:
     stack = MLPStack.initialise((2, width, 8), (0,) * 3)
