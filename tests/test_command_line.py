@@ -191,10 +191,12 @@ def test_what_is_not_set_keeps_its_default(
     printed("run", "temperature")
     printed("run", "temperature", "--seeds", "20")
     printed("run", "temperature", "--set", "seeds=20", "alpha=1")
+    printed("run", "temperature", "--set", "seeds=5", "--seeds", "20")
     assert seen == [
         TemperatureSettings(),
         TemperatureSettings(seeds=20),
         TemperatureSettings(seeds=20, alpha=1.0),
+        TemperatureSettings(seeds=20),
     ]
 
 

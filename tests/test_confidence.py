@@ -10,7 +10,7 @@ from kdcore.data import digits
 from kdcore.distillation import layer_sizes
 from kdcore.experiments import confidence
 from kdcore.experiments.confidence import ConfidenceSettings, StandardisedResponse
-from kdcore.experiments.result import AnyResult
+from kdcore.experiments.result import AnyResult, Measured, Result, Row
 from kdcore.losses import kl_divergence
 from kdcore.models import MLPStack
 from kdcore.targets import spread, standardised
@@ -35,6 +35,30 @@ def test_one_scale_for_the_teacher_helps_where_a_high_temperature_hurts(sure: An
 
 def test_standardising_each_example_adds_nothing_to_one_scale(sure: AnyResult) -> None:
     assert confidence.standardising_adds(sure).verdict != "supported"
+
+
+@pytest.mark.parametrize(
+    ("tried", "scaled", "said"),
+    [
+        ((0.5, 0.7, 0.6), 0.8, "supported"),
+        ((0.5, 0.7, 0.6), 0.65, "contradicted"),  # it beats others, not the best
+        ((0.5, 0.6, 0.7), 0.7, "undecided"),
+    ],
+)
+def test_one_scale_is_judged_against_the_best_temperature(
+    tried: tuple[float, ...], scaled: float, said: str
+) -> None:
+    noise = 0.005 * torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
+    made_up = torch.tensor([0.4, *tried, scaled]) + noise
+    rows: list[Row] = [
+        {"treatment": "hard"},
+        *({"treatment": "temperature", "temperature": T} for T in (1.0, 4.0, 8.0)),
+        {"treatment": "one-scale"},
+    ]
+    run = Result(confidence.EXPERIMENT, ConfidenceSettings(seeds=8), Measured(rows, made_up), 0.0)
+    judged = confidence.scale_beats_temperature(run)
+    assert judged.verdict == said
+    assert judged.said == {"best": "4" if max(tried) == tried[1] else "8"}
 
 
 def test_with_a_small_teacher_and_a_larger_student_standardising_hurts() -> None:

@@ -22,6 +22,7 @@ from kdcore.distillation import (
     BatchTable,
     HardLabels,
     Response,
+    StackTraining,
     Teachers,
     layer_sizes,
     train_teachers,
@@ -34,6 +35,8 @@ from kdcore.experiments.balance import (
     balance,
     best_alpha_map,
 )
+from kdcore.experiments.patience import EXPERIMENT as PATIENCE
+from kdcore.experiments.patience import PatienceSettings
 from kdcore.experiments.progressive import ProgressiveSettings, plan_assistants, progressive
 from kdcore.experiments.reference import ReferenceSettings
 from kdcore.experiments.result import (
@@ -47,7 +50,7 @@ from kdcore.models import parameter_count
 from kdcore.monitor import LearningCurve, Monitor, Part
 from kdcore.plans import carry_out
 from kdcore.reference.tables import PUBLISHED, TABLES
-from kdcore.settings import CheckedSettings
+from kdcore.settings import TEACHER_EPOCHS, CheckedSettings
 from kdcore.statistics import (
     Interval,
     mean_interval,
@@ -57,6 +60,7 @@ from kdcore.statistics import (
 )
 from kdcore.store import BoundedStore
 from kdcore.visit.tables import as_csv
+from tests.small import short_lessons
 
 STUDENT_COLUMNS = ["student_accuracy", "student_accuracy_ci", "gain", "gain_ci", "verdict"]
 
@@ -316,6 +320,28 @@ def test_the_assistant_learns_from_the_teacher() -> None:
     assert assistants.training_logits.shape == (2, 900, 10)
 
 
+@pytest.mark.parametrize("alpha", [TINY_PROGRESSIVE.alpha, 1.0])
+def test_an_assistant_and_its_control_train_for_as_long_as_a_teacher(alpha: float) -> None:
+    teachers = train_teachers(digits(), (4,), (0, 1), 320)
+    (wanted,) = next(plan_assistants(digits(), teachers, (0, 1), TINY_PROGRESSIVE, alpha))
+    assert isinstance(wanted, StackTraining)
+    assert wanted.settings.samples_seen == TEACHER_EPOCHS * 900
+
+
+# ------------------------------------------------------------------------------------- patience
+
+
+def test_a_lower_temperature_that_is_no_lower_teaches_the_same() -> None:
+    same = PatienceSettings(
+        teacher_hidden=(8,), temperature=4.0, low_temperature=4.0, student_samples=3_200, seeds=2
+    )
+    with short_lessons():
+        run = PATIENCE.run(same)
+    assert torch.equal(run.measured.low_accuracy, run.accuracy[:, 1::2])
+    for row in run.rows[1::2]:
+        assert row["gain_over_low"] == 0 != row["gain"]
+
+
 # -------------------------------------------------------------------------------------- balance
 
 CLEAN = BalanceSettings(alphas=(0.0, 0.5, 0.9, 1.0), seeds=16)
@@ -434,6 +460,15 @@ def test_a_cell_of_the_map_is_the_experiment_at_its_settings(alpha_map: BalanceM
     best, alike = not_told_apart(measured.accuracy)
     assert cell.best_alpha == cell.alphas[best]
     assert cell.alike == tuple(cell.alphas[i] for i in alike)
+
+
+def test_a_cell_has_the_settings_of_its_map() -> None:
+    settings = replace(TINY_MAP, temperature=8.0, split=1, first_seed=5)
+    cell = settings.cell(30, 0.6)
+    assert (cell.teacher_labels, cell.label_noise) == (30, 0.6)
+    for name in settings.parameters().keys() & cell.parameters().keys():
+        own = getattr(settings, name)
+        assert getattr(cell, name) == own != getattr(BalanceSettings(), name)
 
 
 def test_the_map_reports_its_progress_cell_by_cell() -> None:

@@ -132,6 +132,11 @@ def test_two_digits_can_be_taken_out() -> None:
     assert hard["unseen_recall"] <= 0.02
     assert soft["unseen_recall"] > 0.6
     assert soft["unseen_recall_corrected"] > soft["unseen_recall"]
+    # Each image is of a digit that was taken out or of one that was not.
+    out = torch.isin(digits().test.labels, torch.tensor([3, 5])).double().mean().item()
+    for row in result.rows:
+        right = out * row["unseen_recall"] + (1 - out) * row["seen_accuracy"]
+        assert row["student_accuracy"] == pytest.approx(right)
     measured = result.measured
     assert isinstance(measured, MeasuredUnseen)
     assert all(student.shifts.shape == (2,) for student in measured.students)
@@ -226,6 +231,7 @@ def test_the_rule_never_looks_at_the_test_set(
 
 def test_class_frequencies_are_those_of_the_training_pool() -> None:
     assert class_frequencies(digits().training.labels, (3, 5)) == pytest.approx([0.1, 0.1])
+    assert class_frequencies(torch.tensor([3, 3, 5, 7]), (5, 3)) == [0.25, 0.5]
 
 
 # ----------------------------------------------------------------------- one student, to play with

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from kdcore.experiments import playground as experiments_playground
 from kdcore.experiments.playground import MeasuredFilms, PlaygroundSettings, playground
 from kdcore.losses import soft_labels
+from kdcore.monitor import SILENT
 from kdcore.playground.film import (
     FRAMES,
     GRID,
@@ -15,8 +20,9 @@ from kdcore.playground.film import (
 )
 from kdcore.playground.film import grid as grid_cells
 from kdcore.playground.own import OwnPoints, clicked_points
-from kdcore.playground.shapes import TEST_POINTS
+from kdcore.playground.shapes import TEST_POINTS, labels_per_class
 from kdcore.statistics import mean_interval
+from kdcore.store import BoundedStore
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,28 @@ def test_t_and_alpha_change_the_distilled_student_only(
     assert not np.array_equal(other.distilled.logits[-1], blobs.distilled.logits[-1])
 
 
+def test_whatever_the_teacher_depends_on_makes_it_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filmed: list[object] = []
+
+    def without_training(*_: object) -> list[object]:
+        filmed.append(object())
+        return filmed[-1:]
+
+    monkeypatch.setattr(experiments_playground, "_teachers", BoundedStore(capacity=16))
+    monkeypatch.setattr(experiments_playground, "filmed", without_training)
+    usual = PlaygroundSettings()
+    own = OwnPoints(((0, 0, 0), (1, 1, 1)) * 4, ("a", "b"))
+    others: list[dict[str, Any]] = [
+        *({"plane": "blobs"}, {"noise": 0.3}, {"points": 50}, {"teacher_hidden": (8,)}),
+        *({"seed": 1}, {"split": 1}, {"own": own}),
+    ]
+    for settings in 2 * [usual, *(replace(usual, **other) for other in others)]:
+        experiments_playground._filmed_teacher(settings, settings.data(), 1.0, SILENT)
+    assert len(filmed) == 1 + len(others)
+
+
 def test_with_alpha_1_both_students_are_one() -> None:
     result = playground(PlaygroundSettings(plane="blobs", alpha=1.0, student_samples=960))
     assert np.array_equal(result.hard.logits, result.distilled.logits)
@@ -94,6 +122,11 @@ def test_the_same_settings_make_the_same_film(blobs: MeasuredFilms) -> None:
 
 def test_the_students_see_only_their_labels(blobs: MeasuredFilms) -> None:
     assert len(blobs.seen) == 4 * PlaygroundSettings().labels_per_class
+    for seed in (0, 1):
+        settings = PlaygroundSettings(plane="blobs", seed=seed, student_samples=960)
+        labels = settings.data().dataset.training.labels
+        own = labels_per_class(labels, settings.labels_per_class, seed)
+        assert torch.equal(playground(settings).seen, own)
 
 
 def test_soft_labels_help_where_the_ring_is_hardly_labelled() -> None:

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -260,6 +261,26 @@ def test_a_grid_that_was_killed_does_only_what_is_missing(folder: Path) -> None:
     assert 3 <= len(before) <= len(PLAN.cells())
     assert after[: len(before)] == before  # with their seconds: nothing of it was trained again
     assert sorted(line["cell"] for line in after[1:]) == list(range(len(PLAN.cells())))
+
+
+def test_missing_cells_are_those_that_are_not_kept_wherever_they_stand(tmp_path: Path) -> None:
+    trained: list[Mapping[str, str]] = []
+
+    def train(texts: Sequence[Mapping[str, str]]) -> Future[list[dict[str, Any]]]:
+        trained.extend(texts)
+        future: Future[list[dict[str, Any]]] = Future()
+        future.set_result([{"accuracy": []}] * len(texts))
+        return future
+
+    cells = PLAN.cells()
+    with Journal(tmp_path, {}) as journal:
+        # With several workers, or as one stack, the first cells need not be done first.
+        for kept in (1, len(cells) - 1):
+            journal.keep(kept, {})
+        progress = work.Progress(len(cells), stream=io.StringIO())
+        work.work_through(PLAN, journal, train, 1, progress)
+        assert sorted(journal.done) == [cell.number for cell in cells]
+    assert trained == [cell.texts for cell in (cells[0], *cells[2:-1])]
 
 
 def test_its_results_are_those_of_a_grid_that_was_not_killed(

@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from kdcore.experiments import on_policy
-from kdcore.experiments.on_policy import OnPolicySettings, Pens, lower_by
-from kdcore.experiments.result import AnyResult
+from kdcore.experiments.on_policy import DATA, OnPolicyMeasured, OnPolicySettings, Pens, lower_by
+from kdcore.experiments.result import AnyResult, Result
 from kdcore.losses import kl_divergence, reverse_kl_gradient
 from kdcore.models import MLPStack
 from kdcore.randomness import generator
-from kdcore.statistics import verdict
+from kdcore.statistics import paired_difference, verdict
 from kdcore.today import pen
 from pages.common.components import module
 from pages.common.pen import layers, rule
@@ -57,6 +57,34 @@ def test_without_jitter_the_jittered_student_is_the_off_policy_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "jittered", "pattern"),
+    [
+        (0.1, 0.3, "on-policy"),
+        (0.1, 0.5, "on-policy"),
+        (0.3, 0.1, "jittered"),
+        (0.5, 0.1, "jittered"),
+        (0.1, 0.1, "alike"),  # both are better, and neither is better than the other
+        (0.5, 0.5, "nothing"),
+        (0.7, 0.6, "nothing"),
+    ],
+)
+def test_whose_drawings_keep_to_the_lane(own: float, jittered: float, pattern: str) -> None:
+    """How many leave it is made up; off-policy it is a half."""
+    noise = 0.01 * torch.randn(8, 3, generator=torch.Generator().manual_seed(0)).double()
+    left = torch.tensor([0.5, own, jittered]) + noise
+    verdicts = [verdict(paired_difference(left[:, 0], left[:, i])) for i in (1, 2)]
+    rows = [
+        {"data": data, "left_lane_verdict": said}
+        for data, said in zip(DATA, (None, *verdicts), strict=True)
+    ]
+    measured = OnPolicyMeasured(
+        rows, 1 - left, figures={"left_lane": left}, students=(), teacher_path=left, own_paths=()
+    )
+    run = Result(on_policy.EXPERIMENT, OnPolicySettings(seeds=8), measured, 0.0)
+    assert on_policy.pen_pattern(run) == pattern
+
+
+@pytest.mark.parametrize(
     "other", [{"kept": 1}, {"direction": "forward"}, {"steps": 500}, {"student_hidden": (16,)}]
 )
 def test_what_all_students_of_a_training_share_is_no_run_s_own(other: dict[str, Any]) -> None:
@@ -64,6 +92,23 @@ def test_what_all_students_of_a_training_share_is_no_run_s_own(other: dict[str, 
     assert Pens(replace(usual, **other)).alike != Pens(usual).alike
     with_own = replace(usual, jitter=0.0, seeds=3, first_seed=5, split=1)
     assert Pens(with_own).alike == Pens(usual).alike
+
+
+def test_each_seed_has_drawings_and_a_jitter_of_its_own() -> None:
+    def drawn(first: int) -> torch.Tensor:
+        settings = OnPolicySettings(seeds=2, first_seed=first)
+        stack = MLPStack.initialise((2, 4, 8), settings.seed_numbers * len(DATA))
+        return on_policy._Rounds([settings], stack)(settings.steps)
+
+    usual, later = drawn(0), drawn(1)
+    # The second seed of the one is the first of the other. The students' own drawings are left
+    # out: rounding may turn a token.
+    for i in (DATA.index("off-policy"), DATA.index("jittered")):
+        assert torch.allclose(usual[i, 1], later[i, 0], atol=1e-5)
+    for data in usual:
+        assert not torch.equal(data[0], data[1])
+    jitter = usual[DATA.index("jittered")] - usual[DATA.index("off-policy")]
+    assert not torch.allclose(jitter[0], jitter[1], atol=1e-2)
 
 
 @pytest.mark.parametrize("width", [3, 4, 8, 16])

@@ -11,7 +11,13 @@ import torch
 
 from kdcore.data import CLASSES, digits
 from kdcore.experiments import messengers, subliminal, subliminal_parts
-from kdcore.experiments.result import AnyResult, difference
+from kdcore.experiments.result import (
+    AnyResult,
+    Measured,
+    Result,
+    accuracy_columns,
+    difference,
+)
 from kdcore.experiments.subliminal import STARTS, SWAP, SubliminalSettings
 from kdcore.models import MLPStack
 from kdcore.statistics import paired_difference, verdict
@@ -89,6 +95,32 @@ def test_the_outputs_must_be_shared_both_groups_of_them(parts: AnyResult) -> Non
     assert verdicts["all-outputs"] == verdicts["everything"] == "helps"
     assert "helps" not in {verdicts[n] for n in ("body", "class-outputs", "auxiliary-outputs")}
     assert subliminal_parts.outputs_carry_it(parts).verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("nothing", "body", "outputs", "said"),
+    [
+        (0.1, 0.1, 0.5, "supported"),
+        (0.1, 0.5, 0.1, "contradicted"),
+        (0.1, 0.5, 0.5, "undecided"),
+        # A shared body hurts: to be better than that is to be no better than with nothing.
+        (0.5, 0.1, 0.5, "undecided"),
+    ],
+)
+def test_shared_outputs_are_judged_against_a_shared_body_and_against_nothing(
+    nothing: float, body: float, outputs: float, said: str
+) -> None:
+    means = dict.fromkeys((*subliminal_parts.SHARED, subliminal_parts.CEILING), 0.1)
+    means |= {"nothing": nothing, "body": body, "all-outputs": outputs}
+    noise = 0.01 * torch.randn(8, len(means), generator=torch.Generator().manual_seed(0))
+    made_up = torch.tensor([*means.values()]) + noise
+    rows = [
+        {"shared": name, **accuracy_columns(made_up[:, i], made_up[:, 0] if i else None)}
+        for i, name in enumerate(means)
+    ]
+    settings = subliminal_parts.SubliminalPartsSettings(seeds=8)
+    run = Result(subliminal_parts.EXPERIMENT, settings, Measured(rows, made_up), 0.0)
+    assert subliminal_parts.outputs_carry_it(run).verdict == said
 
 
 def test_a_student_with_the_same_start_reaches_the_teachers_body_under_the_first_outputs(

@@ -44,6 +44,8 @@ DEEP = LabSettings(
     labels=300,
     student_samples=2_000,
     seeds=2,
+    split=1,
+    first_seed=3,
 )
 
 
@@ -67,8 +69,10 @@ EPOCHS = 5
 def tables() -> dict[str, Result[Any, Any]]:
     """Return runs of the other experiments that have a script."""
     asked = {
-        "temperature": TemperatureSettings(**FEW, teacher_hidden=(16,), temperatures=(1, 8)),
-        "balance": BalanceSettings(**FEW, label_noise=0.3, alphas=(0, 0.6, 1)),
+        "temperature": TemperatureSettings(
+            **FEW, teacher_hidden=(16,), temperatures=(1, 8), split=2
+        ),
+        "balance": BalanceSettings(**FEW, label_noise=0.3, alphas=(0, 0.6, 1), first_seed=5),
     }
     with short_lessons(EPOCHS):
         return {name: EXPERIMENTS[name].run(settings) for name, settings in asked.items()}
@@ -310,7 +314,7 @@ def test_a_run_has_a_script_or_says_that_it_has_none() -> None:
 
 def write_loading(code: str, folder: Path, ask: str) -> Path:
     """Write a program of the code that the page shows and then ``ask``, which keeps ``logits``."""
-    np.save(folder / "pixels.npy", digits().test.inputs.numpy())
+    np.save(folder / "pixels.npy", digits(DEEP.split).test.inputs.numpy())
     ending = f"\nimport sys\n{ask}\nnp.save('logits.npy', logits)\n"
     (folder / "load.py").write_text(f"import numpy as np\n{code}{ending}", "utf-8")
     return folder / "load.py"
@@ -320,7 +324,8 @@ def test_the_page_tells_how_to_load_the_safetensors_and_they_give_its_logits(
     deep: LabResult, home: Path
 ) -> None:
     student, logits = deep.measured.networks["distilled"], np.load(home / "logits.npy")
-    np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
+    inputs = digits(DEEP.split).test.inputs
+    np.testing.assert_allclose(logits, student.logits(inputs)[0, 0], atol=1e-5)
     np.testing.assert_allclose(logits, deep.measured.example_logits["distilled"], atol=1e-4)
 
 
@@ -343,7 +348,8 @@ def test_the_page_tells_how_to_load_the_onnx_and_it_gives_its_logits_without_tor
     run_alone(load)
     logits = np.load(tmp_path / "logits.npy")
     assert logits.shape == (897, 10)
-    np.testing.assert_allclose(logits, student.logits(digits().test.inputs)[0, 0], atol=1e-5)
+    inputs = digits(DEEP.split).test.inputs
+    np.testing.assert_allclose(logits, student.logits(inputs)[0, 0], atol=1e-5)
 
 
 def test_the_files_say_what_they_are(plain: LabResult, tmp_path: Path) -> None:
@@ -366,6 +372,13 @@ def test_the_files_say_what_they_are(plain: LabResult, tmp_path: Path) -> None:
     assert "64 pixels" in said["inputs"]
     assert said["torch"] == torch.__version__
     assert float(said["test_accuracy"]) == pytest.approx(plain.accuracy[0, 2].item(), abs=1e-4)
+
+
+def test_each_network_says_how_often_it_is_right_itself(plain: LabResult) -> None:
+    for who, own in zip(("teacher", "hard", "distilled"), plain.accuracy[0], strict=True):
+        said = metadata(plain, who)
+        assert said["network"] == who
+        assert float(said["test_accuracy"]) == pytest.approx(own.item(), abs=1e-4)
 
 
 @pytest.mark.parametrize("export", [as_safetensors, as_onnx])
