@@ -180,6 +180,12 @@ class RunLog:
         self._runs = dict(sorted(self._runs.items(), key=lambda item: item[1].finished))
         self._make_room(kept)
 
+    def forget_deleted(self, identity: Hashable, time: datetime) -> None:
+        """Forget what another copy of the list deleted then, unless it was made anew since."""
+        self.deleted[identity] = max(time, self.deleted.get(identity, time))
+        if (run := self.find(identity)) is not None and run.finished <= time:
+            del self._runs[run.number]
+
     def forget_before(self, time: datetime) -> None:
         """Forget what another copy of the list was cleared of."""
         self.cleared = max(self.cleared, time)

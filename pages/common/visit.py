@@ -78,11 +78,7 @@ def take_in(copy: Copy) -> None:
         log.forget_before(copy.cleared)
         own.clear()
     for identity, when in copy.deleted.items():
-        known_here = log.deleted.get(identity, when)
-        if (run_here := log.find(identity)) is not None and run_here.finished <= when:
-            log.delete(run_here.number)
-        # When the other tab deleted it, not now: it may have been made anew since.
-        log.deleted[identity] = max(when, known_here)
+        log.forget_deleted(identity, when)
     for run in copy.runs:
         log.take_in(run)
     if copy.cleared >= log.cleared:
