@@ -652,7 +652,7 @@ def test_every_method_needs_a_teacher_that_says_so(task: Task) -> None:
 
 @pytest.fixture(scope="module")
 def alone(task: Task) -> Trained:
-    return hard(replace(task, samples=2 * SAMPLES))
+    return hard(replace(task, samples=3 * SAMPLES))
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -662,12 +662,12 @@ def test_every_method_trains_one_student_a_seed_and_leaves_its_teacher_as_it_was
     stack, pool = task.teachers.trained.stack, task.dataset.training
     kept = [*stack.parameters, task.teachers.training_logits, pool.inputs, pool.labels, task.labels]
     before = [tensor.clone() for tensor in kept]
-    trained = METHODS[name].train(replace(task, samples=2 * SAMPLES), SILENT)
+    trained = METHODS[name].train(replace(task, samples=3 * SAMPLES), SILENT)
     for tensor, unchanged in zip(kept, before, strict=True):
         assert torch.equal(tensor, unchanged)
         assert not tensor.requires_grad
     assert trained.accuracy.shape == (2, task.peers if name == "online" else 1)
-    assert trained.accuracy.min() > 0.2  # chance is 0.1
+    assert trained.accuracy.min() > 0.25  # chance is 0.1
     assert trained.stack.layer_sizes == layer_sizes(task.dataset, task.hidden)
     if name != "hard":
         assert not torch.equal(trained.test_logits[:, 0], alone.test_logits[:, 0])

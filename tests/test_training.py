@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +14,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from kdcore import distillation, training
 from kdcore.distillation import HardLabels, Response
@@ -93,44 +91,6 @@ def batches_of(stack: MLPStack, rows: Tensor, settings: TrainingSettings = SETTI
     return torch.stack(batches, dim=1)
 
 
-class PlainAdam:
-    """What torch.optim.Adam does with its defaults, one tensor after the other.
-
-    Merely to construct that one imports a compiler, which takes half a second.
-    """
-
-    def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
-        self.parameters = list(parameters)
-        self.learning_rate = learning_rate
-        self.first_moments = [torch.zeros_like(p) for p in self.parameters]
-        self.second_moments = [torch.zeros_like(p) for p in self.parameters]
-        self.steps = [torch.tensor(0.0) for _ in self.parameters]
-
-    @torch.no_grad()
-    def step(self) -> None:
-        default = {
-            name: each.default
-            for name, each in inspect.signature(torch.optim.Adam).parameters.items()
-        }
-        adam(
-            self.parameters,
-            [p.grad for p in self.parameters if p.grad is not None],
-            self.first_moments,
-            self.second_moments,
-            [],
-            self.steps,
-            foreach=False,
-            fused=False,
-            lr=self.learning_rate,
-            beta1=default["betas"][0],
-            beta2=default["betas"][1],
-            weight_decay=default["weight_decay"],
-            eps=default["eps"],
-            amsgrad=default["amsgrad"],
-            maximize=default["maximize"],
-        )
-
-
 def train_plainly(
     stack: MLPStack,
     model: int,
@@ -148,10 +108,10 @@ def train_plainly(
             layer.weight.copy_(weight[model])
             layer.bias.copy_(bias[model, :, 0])
     network = nn.Sequential(hidden, nn.ReLU(), last)
-    optimiser = PlainAdam(network.parameters(), settings.learning_rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     for rows in batches:
         of_seed = rows[model // stack.conditions]
-        network.zero_grad()
+        optimiser.zero_grad()
         loss(network(pool()[0].double()[of_seed]), of_seed).backward()
         optimiser.step()
     return network
@@ -180,10 +140,10 @@ def test_adam_is_pytorchs_adam(dtype: torch.dtype, learning_rate: float) -> None
     ours = [torch.randn(shape, generator=draw, dtype=dtype) for shape in ((2, 3, 4), (2, 3, 1))]
     theirs = [parameter.clone().requires_grad_() for parameter in ours]
     start = [parameter.clone() for parameter in ours]
-    own, torch_adam = Adam(ours, learning_rate), PlainAdam(theirs, learning_rate)
+    adam, torch_adam = Adam(ours, learning_rate), torch.optim.Adam(theirs, lr=learning_rate)
     for step in range(30):
         gradients = [torch.randn(p.shape, generator=draw, dtype=dtype) / (step + 1) for p in ours]
-        own.step(gradients)
+        adam.step(gradients)
         for parameter, gradient in zip(theirs, gradients, strict=True):
             parameter.grad = gradient.clone()
         torch_adam.step()
