@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from kdcore.views.anatomy import Example, descend, loss_of
 from pages.common.words import words
 from tests.browser.conftest import GoOn, look_at, wait_for_rest
+from tests.browser.walk import fits_a_phone
 
 TEACHER = (0, 1, 2, 8, -2, 4, 0, 1, 5, 2)
 STUDENT = (1, 0, -1, 2, 0.5, 3, 0, -2, 1, 0)
@@ -192,8 +193,7 @@ def who_asks_for_less_motion_gets_the_end_at_once(page: Page) -> None:
 def on_a_phone_nothing_is_cut_off(page: Page) -> None:
     for theme in ("light", "dark"):
         look_at(page, 390, 844, theme)
-        overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
-        page.wait_for_function(f"{overflow} <= 390")
+        fits_a_phone(page)
         box = stepper(page).bounding_box()
         assert box is not None
         assert box["height"] < 844, "the buttons and all that moves are on one screen"

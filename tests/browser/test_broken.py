@@ -8,6 +8,7 @@ from kdcore.broken.recipes import BUGS
 from kdcore.experiments.broken import CASES
 from pages.common.words import words
 from tests.browser.conftest import GoOn, wait_for_rest
+from tests.browser.walk import fits_a_phone
 
 TEXT = words("broken")
 FEW = "v=1&seeds=5"
@@ -58,4 +59,4 @@ def test_the_exam_fits_a_phone(go_on: GoOn) -> None:
     expect(page.locator(".st-key-results .provenance")).to_be_visible()
     page.get_by_role("button", name=TEXT["ask"]["reveal"]).click()
     expect(page.get_by_text(TEXT["symptom"]["heading"])).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_a_phone(page)

@@ -154,6 +154,8 @@ def it_is_done_at_its_end(page: Page, name: str) -> None:
         expect(in_the_way(page, name)).to_contain_text("✓")
     # What is done is said while the page is still drawn.
     wait_for_rest(page, name)
+    if name in OPEN:
+        expect(in_the_way(page, name)).not_to_contain_text("✓")
 
 
 def the_way_on_leads_to_the_next_page(page: Page, name: str) -> None:

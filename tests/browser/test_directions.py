@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from kdcore.views.humps import Divergence, landscape
 from pages.common.words import words
 from tests.browser.conftest import GoOn, look_at
-from tests.browser.walk import FEW, wait_for_result
+from tests.browser.walk import FEW, fits_a_phone, wait_for_result
 
 
 def humps(page: Page) -> Locator:
@@ -85,4 +85,4 @@ def what_was_written_stands_beside_the_claim(page: Page) -> None:
     expect(page.locator(".written section")).to_have_count(3)
     expect(page.locator(".written .invalid").first).to_be_visible()
     look_at(page, 390, 844)
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", polling=100)
+    fits_a_phone(page)

@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import GoOn, wait_for_rest
+from tests.browser.walk import fits_a_phone
 
 
 def opened(go_on: GoOn, query: str, **screen: object) -> Page:
@@ -110,8 +111,7 @@ def test_a_link_brings_the_cell_along_and_on_a_phone_nothing_is_cut_off(
     address = "?v=1&temperature=8&true_class=9&look_alike=3"
     page = opened(go_on, address, width=390, height=844, theme="dark")
     expect(page.get_by_alt_text(re.compile("A 9; the teachers give .* to 3"))).to_have_count(10)
-    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    assert page.evaluate(overflow) <= 390
+    fits_a_phone(page)
     for part in (".drawing canvas", ".chain"):
         box = page.locator(part).bounding_box()
         assert box is not None

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from kdcore.experiments.lab import LabSettings, lab
 from kdcore.losses import entropy, soft_labels
 from tests.browser.conftest import GoOn, Visit, look_at, wait_for_rest
+from tests.browser.walk import fits_a_phone
 
 
 def wait_for_result(page: Page) -> None:
@@ -179,8 +180,7 @@ def quick_changes_are_all_kept(page: Page) -> None:
 
 def on_a_phone_in_the_dark_nothing_is_cut_off(page: Page) -> None:
     look_at(page, 390, 844, "dark")
-    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    page.wait_for_function(f"{overflow} <= 390")
+    fits_a_phone(page)
     boxes = [part.bounding_box() for part in parts(page)]
     tops = [box["y"] for box in boxes if box is not None]
     assert len(tops) == len(boxes)

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from kdcore.visit.evidence import CLAIMS
 from pages.common.words import words
 from tests.browser.conftest import GO, GoOn, Theme, Visit, look_at, wait_for_rest
-from tests.browser.walk import FEW, wait_for_result
+from tests.browser.walk import FEW, fits_a_phone, wait_for_result
 
 runs, claims = words("my_runs"), words("takeaways")
 
@@ -200,16 +200,15 @@ def it_looks_right_on_paper(page: Page, theme: Theme) -> None:
 
 
 def both_pages_fit_a_phone(page: Page) -> None:
-    overflow = "document.querySelector('[data-testid=stMain]').scrollWidth"
     for theme in THEMES:
         look_at(page, 390, 844, theme)
-        page.wait_for_function(f"{overflow} <= 390", polling=100)
+        fits_a_phone(page)
     go(page, "my_runs")
     expect(page.get_by_text(runs["manage"]["choose"]).first).to_be_visible()
     wait_for_rest(page, "my_runs")
     for theme in THEMES:
         look_at(page, 390, 844, theme)
-        page.wait_for_function(f"{overflow} <= 390", polling=100)
+        fits_a_phone(page)
 
 
 def without_the_run_there_is_no_verdict(page: Page) -> None:

@@ -12,6 +12,7 @@ from kdcore.experiments.lab import EXPERIMENT, LabSettings
 from kdcore.take_home import as_onnx, as_script, metadata
 from tests.browser.conftest import GoOn
 from tests.browser.test_lab import wait_for_result
+from tests.browser.walk import fits_a_phone
 
 
 def download(page: Page, button: str, folder: Path) -> Path:
@@ -49,4 +50,4 @@ def test_a_run_is_taken_home_from_the_lab(go_on: GoOn, tmp_path: Path) -> None:
         expect(shown.get_by_text(code).first).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     expect(page.get_by_role("button", name="Student as ONNX")).to_be_visible()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    fits_a_phone(page)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from pages.common.words import words
 from tests.browser.conftest import GoOn, look_at
-from tests.browser.walk import wait_for_result
+from tests.browser.walk import fits_a_phone, wait_for_result
 
 PEN = words("on_policy")["pens"]["words"]
 FEW = "v=1&seeds=5&prediction=skipped"
@@ -58,7 +58,7 @@ def a_click_puts_them_there_and_less_motion_gets_the_whole_drawing(page: Page) -
     expect(page.locator(".pen output")).to_have_text(re.compile(r"1\.7[0-9]"))
     assert points_drawn(page) == [61, 61, 61, 61]
     expect(page.locator(".pen .said")).not_to_be_empty()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_a_phone(page)
 
 
 def test_noise_stands_beside_the_digits_and_can_be_taken_apart(go_on: GoOn) -> None:

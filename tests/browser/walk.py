@@ -46,6 +46,7 @@ def fits_a_phone(page: Page) -> None:
     """Wait until nothing is wider than a phone; until then the test fails."""
     page.wait_for_function(
         """charts => document.querySelector('[data-testid=stMain]').scrollWidth <= 390
+        && document.documentElement.scrollWidth <= 390
         && [...document.querySelectorAll(charts)].every(
             chart => chart.getBoundingClientRect().right <= 390)""",
         arg=CHART,

@@ -50,6 +50,11 @@ const { default: watch } =
   await import(`data:text/javascript;base64,${Buffer.from(own).toString("base64")}`);
 
 let leave;
+const begin = () => watch({
+  parentElement: { querySelector: () => new Element() },
+  data: { page: "lab" },
+  setTriggerValue: (...all) => said.push(all),
+});
 const click = (...path) => listeners.click({ composedPath: () => path });
 
 beforeEach(() => {
@@ -58,11 +63,7 @@ beforeEach(() => {
   page = { app: new Element(), unfinished: null };
   listeners = {};
   said = [];
-  leave = watch({
-    parentElement: { querySelector: () => new Element() },
-    data: { page: "lab" },
-    setTriggerValue: (...all) => said.push(all),
-  });
+  leave = begin();
 });
 
 test("the end is reached when it was in view for a moment", () => {
@@ -113,11 +114,7 @@ test("who leaves is not called back, by a link, the browser's arrows or another 
   for (const leaves of [
     () => click(new Element("a:not([download])")), () => listeners.popstate(), () => leave(),
   ]) {
-    leave = watch({
-      parentElement: { querySelector: () => new Element() },
-      data: { page: "lab" },
-      setTriggerValue: (...all) => said.push(all),
-    });
+    leave = begin();
     watching(true);
     after(100);
     leaves();
