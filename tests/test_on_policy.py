@@ -24,6 +24,7 @@ from kdcore.statistics import paired_difference, verdict
 from kdcore.today import pen
 from pages.common.components import module
 from pages.common.pen import layers, rule
+from tests.test_claims import accuracies
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,7 @@ def test_without_jitter_the_jittered_student_is_the_off_policy_one() -> None:
 )
 def test_whose_drawings_keep_to_the_lane(own: float, jittered: float, pattern: str) -> None:
     """How many leave it is made up; off-policy it is a half."""
-    noise = 0.01 * torch.randn(8, 3, generator=torch.Generator().manual_seed(0)).double()
-    left = torch.tensor([0.5, own, jittered]) + noise
+    left = accuracies(0.5, own, jittered, noise=0.01).double()
     verdicts = [verdict(paired_difference(left[:, 0], left[:, i])) for i in (1, 2)]
     rows = [
         {"data": data, "left_lane_verdict": said}

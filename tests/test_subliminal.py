@@ -24,6 +24,7 @@ from kdcore.statistics import paired_difference, verdict
 from kdcore.today.inputs import NOISES, draw_inputs, one_pool
 from kdcore.today.objectives import OnOutputs, SoftLabels
 from kdcore.today.subliminal import Start, share_swapped, starts, swapped_labels
+from tests.test_claims import accuracies
 
 SEEDS, SIZES = (0, 1), (64, 16, CLASSES + 3)
 
@@ -112,8 +113,7 @@ def test_shared_outputs_are_judged_against_a_shared_body_and_against_nothing(
 ) -> None:
     means = dict.fromkeys((*subliminal_parts.SHARED, subliminal_parts.CEILING), 0.1)
     means |= {"nothing": nothing, "body": body, "all-outputs": outputs}
-    noise = 0.01 * torch.randn(8, len(means), generator=torch.Generator().manual_seed(0))
-    made_up = torch.tensor([*means.values()]) + noise
+    made_up = accuracies(*means.values(), noise=0.01)
     rows = [
         {"shared": name, **accuracy_columns(made_up[:, i], made_up[:, 0] if i else None)}
         for i, name in enumerate(means)

@@ -22,7 +22,7 @@ class Earlier(Generic[T]):
     shown: T
 
 
-def known(place: str) -> Mapping[str, Earlier[T]]:
+def known(place: str) -> dict[str, Earlier[T]]:
     """Return what is kept in a place of the visit, by which run it is."""
     return st.session_state.setdefault(place, {})
 
@@ -37,7 +37,7 @@ def keep(
     is_own
         Whether it is the run of what the page comes with.
     """
-    kept: dict[str, Earlier[T]] = st.session_state.setdefault(place, {})
+    kept: dict[str, Earlier[T]] = known(place)
     latest = kept.get("latest")
     if latest is None or latest.settings != settings:
         if latest is not None:
